@@ -1,0 +1,75 @@
+"""Errors by who can mend them, and the exit codes of the command line.
+
+    HarnessError
+    ├── UsageError      1 word of the command line is wrong             exit 2
+    ├── DataError       a file is missing, broken or not what it claims exit 2
+    ├── ModelError      the model under test cannot be loaded or asked  exit 1
+    ├── JudgeError      the judge cannot be set up                      exit 1
+    ├── TrainerError    a trainer failed                                exit 1
+    └── IncompleteRun   the run lacks responses or verdicts             exit 3
+
+Each message is one line that names the thing, what was tried and what would be right. They are caught once, in `cli`,
+and printed without a traceback. One bad reply of a model or judge is never an exception: it is data (a `Verdict`).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+EXIT_OK: Final = 0
+EXIT_ERROR: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_INCOMPLETE: Final = 3
+
+
+class HarnessError(Exception):
+    """Base of all errors a user can mend; `exit_code` is what the command ends with."""
+
+    exit_code: int = EXIT_ERROR
+
+
+class UsageError(HarnessError):
+    """A name or option is not known, or options contradict each other."""
+
+    exit_code = EXIT_USAGE
+
+
+class DataError(HarnessError):
+    """A data, key, rubric or run file is missing or not what it should be."""
+
+    exit_code = EXIT_USAGE
+
+    def __init__(self, message: str, *, file: Path | str | None = None, line: int | None = None) -> None:
+        where = "" if file is None else f"{file}: " if line is None else f"{file}:{line}: "
+        super().__init__(where + message)
+        self.file = file
+        self.line = line
+
+
+class ModelError(HarnessError):
+    """The model under test cannot be found, loaded or reached."""
+
+
+class JudgeError(HarnessError):
+    """The judge cannot be set up (no endpoint, no model name, no key)."""
+
+
+class TrainerError(HarnessError):
+    """A trainer could not run or did not deliver a checkpoint."""
+
+
+class IncompleteRun(HarnessError):
+    """Responses or verdicts are missing above the allowed share."""
+
+    exit_code = EXIT_INCOMPLETE
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """`no task named 'a_evl'; did you mean a_eval? there are: …` for any registry of names."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    hint = f" did you mean {' or '.join(near)}?" if near else ""
+    return UsageError(f"no {kind} named '{name}';{hint} there are: {', '.join(names) or 'none'}")

@@ -1,0 +1,1 @@
+"""Judging: response -> verdict. Answer extraction, rubrics, judges."""

@@ -1,0 +1,161 @@
+"""Rubric × items × endpoint -> verdicts: a language model as judge.
+
+All rubrics of a run share one pool, so the pool never drains at the border between tasks. Each verdict is written to the cache
+as it arrives. A reply that is no verdict is asked once more, with what was wrong with it; then the item is `unjudged`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from harness.endpoint import ChatReply, ChatRequest, Endpoint, ask_many
+from harness.judging.cache import VerdictCache, verdict_key
+from harness.judging.contract import Parsed, parse, response_format
+from harness.judging.items import JudgeItem
+from harness.judging.rubric import Rubric, nonce_of, render
+from harness.schema import FinishReason, Message, Verdict, VerdictState
+
+Progress = Callable[[int], None]
+Batch = tuple[Rubric, Sequence[JudgeItem]]
+
+_ASK_AGAIN = {
+    "zh": "上面的回复无法采用：{error}。请重新判断，只输出所要求的 JSON 对象，“id”为 {nonce}，不要输出别的内容。",
+    "en": 'This reply cannot be used: {error}. Judge again; output only the JSON object asked for, with "id" {nonce}, nothing else.',
+}
+_LONGEST_ECHO = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One distinct item under one rubric, ready to be asked."""
+
+    key: str
+    rubric: Rubric
+    item: JudgeItem
+    nonce: str
+
+    @property
+    def quoted(self) -> str:
+        """Everything in the prompt that the judge did not write and the rubric did not either."""
+        item = self.item
+        turns = [turn.content for turn in item.history]
+        return "\n".join([item.question, item.response, item.reference or "", *item.accept, *item.points, *turns])
+
+
+class OpenAIJudge:
+    """Asks a chat model; compare `endpoint.base_url` and `endpoint.model` to be sure that it is not the model under test."""
+
+    indicative = False
+
+    def __init__(
+        self, endpoint: Endpoint, cache: VerdictCache | None = None, *, temperature: float = 0.0, max_tokens: int = 2048
+    ) -> None:
+        self.endpoint = endpoint
+        self.cache = cache
+        self.id = f"openai:{endpoint.model}"
+        self.params = {"temperature": temperature, "max_tokens": max_tokens}
+        self.asked = 0
+        """Requests sent so far, re-asks included; the other verdicts came from the cache."""
+        self.prompt_tokens = 0
+        self.completion_tokens = 0
+
+    @property
+    def fingerprint(self) -> str:
+        """All of the judge that can change a verdict; part of the cache key."""
+        settings = " ".join(f"{name}={value:g}" for name, value in sorted(self.params.items()))
+        return f"{self.id} {self.endpoint.host} {settings}"
+
+    def judge(self, rubric: Rubric, items: Sequence[JudgeItem], progress: Progress | None = None) -> list[Verdict]:
+        """One verdict per item, in order; see `judge_batches`."""
+        return self.judge_batches([(rubric, items)], progress)[0]
+
+    def judge_batches(self, batches: Sequence[Batch], progress: Progress | None = None) -> list[list[Verdict]]:
+        """Verdicts for several rubrics in one pool, in the order of `batches`. Equal items are asked once.
+
+        Raises:
+            DataError: the cache cannot be read or written.
+        """
+        keyed = [[self._case(rubric, item) for item in items] for rubric, items in batches]
+        copies: dict[str, int] = {}
+        cases: dict[str, _Case] = {}
+        for case in (case for batch in keyed for case in batch):
+            copies[case.key] = copies.get(case.key, 0) + 1
+            cases[case.key] = case
+
+        def done(keys: Iterable[str]) -> None:
+            if progress is not None:
+                progress(sum(copies[key] for key in keys))
+
+        verdicts = self.cache.get(list(cases)) if self.cache else {}
+        if verdicts:
+            done(verdicts)
+        self._ask([case for key, case in cases.items() if key not in verdicts], verdicts, done)
+        return [[verdicts[case.key] for case in batch] for batch in keyed]
+
+    def _case(self, rubric: Rubric, item: JudgeItem) -> _Case:
+        content = item.model_dump_json()
+        return _Case(verdict_key(self.fingerprint, rubric.version, content), rubric, item, nonce_of(rubric, content))
+
+    def _ask(self, cases: Sequence[_Case], verdicts: dict[str, Verdict], done: Callable[[Iterable[str]], None]) -> None:
+        """Two rounds at most; fills `verdicts`."""
+        formats = {case.rubric.version: response_format(case.rubric) for case in cases}
+        failed: list[tuple[_Case, ChatRequest]] = []
+
+        def settle(case: _Case, reply: ChatReply, again: ChatRequest | None) -> None:
+            parsed = _read(reply, case)
+            if again is not None and reply.error is None and parsed.state is not VerdictState.OK:
+                failed.append((case, self._again(case, again, reply, parsed)))
+                return
+            verdicts[case.key] = verdict = self._verdict(case.rubric, parsed)
+            if self.cache is not None:
+                self.cache.put(case.key, verdict)
+            done([case.key])
+
+        first = [self._request(case, formats) for case in cases]
+        try:
+            self._send(first, lambda index, reply: settle(cases[index], reply, first[index]))
+            again = list(failed)
+            self._send([request for _, request in again], lambda index, reply: settle(again[index][0], reply, None))
+        finally:
+            if self.cache is not None:
+                self.cache.flush()
+
+    def _request(self, case: _Case, formats: dict[str, dict[str, object]]) -> ChatRequest:
+        turns = render(case.rubric, case.item, case.nonce)
+        return ChatRequest(turns, self.params, formats[case.rubric.version], case.key)
+
+    def _again(self, case: _Case, request: ChatRequest, reply: ChatReply, parsed: Parsed) -> ChatRequest:
+        """The same conversation with the useless reply and what was wrong with it."""
+        wording = _ASK_AGAIN.get(case.rubric.language.partition("_")[0], _ASK_AGAIN["en"])
+        said = Message(role="assistant", content=(reply.text or "")[:_LONGEST_ECHO])
+        complaint = Message(role="user", content=wording.format(error=parsed.reason, nonce=case.nonce))
+        return ChatRequest((*request.messages, said, complaint), request.params, request.response_format, request.tag)
+
+    def _send(self, requests: Sequence[ChatRequest], on_reply: Callable[[int, ChatReply], None]) -> None:
+        def count(index: int, reply: ChatReply) -> None:
+            self.asked += 1
+            self.prompt_tokens += reply.prompt_tokens or 0
+            self.completion_tokens += reply.completion_tokens or 0
+            on_reply(index, reply)
+
+        ask_many(self.endpoint, requests, count)
+
+    def _verdict(self, rubric: Rubric, parsed: Parsed) -> Verdict:
+        return Verdict(
+            state=parsed.state,
+            label=parsed.label,
+            degree=parsed.degree,
+            score=parsed.score,
+            reason=parsed.reason,
+            judge=self.id,
+            rubric=rubric.version,
+        )
+
+
+def _read(reply: ChatReply, case: _Case) -> Parsed:
+    """The verdict in a reply; a failed request is `unjudged` with its error."""
+    if reply.error is not None:
+        return Parsed(VerdictState.UNJUDGED, reason=reply.error)
+    complete = reply.finish_reason is not FinishReason.LENGTH
+    return parse(reply.text, case.rubric, case.nonce, quoted=case.quoted, complete=complete)

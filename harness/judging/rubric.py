@@ -1,0 +1,200 @@
+"""Rubric file -> Rubric, and Rubric × item -> prompt: what a judge is told, as text beside the task it belongs to.
+
+A rubric is third-party input as much as data is: its templates run in a sandbox, and everything that can be wrong with it is
+found when it is loaded, with file and line, not after ten thousand generations.
+
+What is judged is data, never instruction. Templates mark it with a `nonce` that is a hash of rubric and item: the prompt stays
+the same from run to run (so verdicts can be cached), and no response can contain the mark it will be wrapped in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from harness.errors import DataError
+from harness.judging.items import JudgeItem
+from harness.judging.text import strip_reasoning
+from harness.schema import Frozen, Message
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+    from jinja2.sandbox import SandboxedEnvironment
+
+LONGEST: Final = 20_000
+"""Characters of a response that a judge is shown; of a longer one the middle is left out, visibly."""
+
+SLOTS: Final = frozenset(
+    {"question", "response", "history", "reference", "reference_kind", "accept", "points", "nonce", "labels", "low", "high"}
+)
+"""Names a template may use."""
+
+
+class Rubric(Frozen):
+    """How a kind of response is judged, and which verdicts exist."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    kind: Literal["score", "label"]
+    language: str = Field(pattern=r"^[a-z]{2,3}(_[a-z]{2,4})?$")
+    """Language the judge is addressed in."""
+    labels: dict[str, int] = Field(default_factory=dict)
+    """`label` rubrics: published label -> degree, in the order in which they are offered."""
+    low: float | None = None
+    high: float | None = None
+    """`score` rubrics: range, both ends included."""
+    system: str = Field(min_length=1)
+    user: str = Field(min_length=1)
+    """Templates (Jinja) with the names in `SLOTS`."""
+    version: str
+    """`name@` and the first 8 hex digits of the file's SHA-256."""
+
+    @model_validator(mode="after")
+    def _has_verdicts(self) -> Rubric:
+        if self.kind == "label":
+            if len(self.labels) < 2 or any(not label.strip() for label in self.labels):
+                raise ValueError("a label rubric needs at least two labels with text")
+            if self.low is not None or self.high is not None:
+                raise ValueError("a label rubric has no low and high")
+        elif self.labels or self.low is None or self.high is None or not self.low < self.high:
+            raise ValueError("a score rubric needs low < high and has no labels")
+        return self
+
+
+def load_rubric(path: Path) -> Rubric:
+    """Read and check a rubric file (TOML).
+
+    Raises:
+        DataError: with file and line: not readable, not TOML, unknown or missing keys, a template that does not work.
+    """
+    try:
+        raw = path.read_bytes()
+        text = raw.decode("utf-8")
+        fields = tomllib.loads(text)
+    except OSError as problem:
+        raise DataError(f"cannot read the rubric: {problem.strerror}", file=path) from None
+    except UnicodeDecodeError:
+        raise DataError("the rubric is not UTF-8 text", file=path) from None
+    except tomllib.TOMLDecodeError as problem:
+        line = re.search(r"at line (\d+)", str(problem))
+        raise DataError(f"not TOML: {problem}", file=path, line=int(line[1]) if line else None) from None
+    if "version" in fields:
+        raise DataError("'version' is computed from the file and cannot be set", file=path, line=_line_of(text, "version"))
+    version = f"{fields.get('name')}@{hashlib.sha256(raw).hexdigest()[:8]}"
+    try:
+        rubric = Rubric.model_validate({**fields, "version": version})
+    except ValidationError as problem:
+        first = problem.errors(include_url=False)[0]
+        key = str(first["loc"][0]) if first["loc"] else ""
+        message = f"{key}: {first['msg']}" if key else first["msg"].removeprefix("Value error, ")
+        raise DataError(message, file=path, line=_line_of(text, key)) from None
+    for field in ("system", "user"):
+        _check_template(rubric, field, text, path)
+    return rubric
+
+
+def _line_of(text: str, key: str) -> int | None:
+    """Line of a top-level key or table."""
+    found = re.search(rf"(?m)^\s*\[?{re.escape(key)}\b", text) if key else None
+    return text.count("\n", 0, found.end()) + 1 if found else None
+
+
+def _check_template(rubric: Rubric, field: str, text: str, path: Path) -> None:
+    """Compile, look for unknown and missing names, and try it on a full and on an empty item."""
+    import jinja2
+    from jinja2 import meta
+
+    template: str = getattr(rubric, field)
+    line = _line_of(text, field)
+    try:
+        used = meta.find_undeclared_variables(_environment().parse(template))
+        if unknown := sorted(used - SLOTS):
+            raise DataError(
+                f"{field}: no placeholder named '{unknown[0]}'; there are: {', '.join(sorted(SLOTS))}", file=path, line=line
+            )
+        if field == "user" and (missing := sorted({"response", "nonce"} - used)):
+            raise DataError(f"user: the template must use '{missing[0]}'", file=path, line=line)
+        for item in (_FULL, _EMPTY):
+            _compiled(template).render(_values(rubric, item, "0" * 16))
+    except jinja2.TemplateSyntaxError as problem:
+        opened = line and re.match(r'\s*\w+\s*=\s*("""|\'\'\')\s*$', text.splitlines()[line - 1])
+        inside = (line or 0) + problem.lineno - (0 if opened else 1)
+        raise DataError(f"{field}: {problem.message}", file=path, line=inside) from None
+    except (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as problem:
+        raise DataError(f"{field}: the template fails: {problem}", file=path, line=line) from None
+
+
+_FULL: Final = JudgeItem(
+    question="q",
+    response="r",
+    history=(Message(role="system", content="s"), Message(role="user", content="u"), Message(role="assistant", content="a")),
+    reference="x",
+    reference_kind="exact",
+    accept=("y",),
+    points=("z",),
+)
+_EMPTY: Final = JudgeItem(question="", response="")
+
+
+@lru_cache(maxsize=1)
+def _environment() -> SandboxedEnvironment:
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import SandboxedEnvironment
+
+    return SandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+
+
+@lru_cache(maxsize=64)
+def _compiled(template: str) -> Template:
+    return _environment().from_string(template)
+
+
+def shown(response: str) -> str:
+    """What a judge sees of a response: no reasoning block, and no more than `LONGEST` characters."""
+    text = strip_reasoning(response)[0]
+    if len(text) <= LONGEST:
+        return text
+    head, tail = LONGEST * 3 // 4, LONGEST // 4
+    return f"{text[:head]}\n[… {len(text) - head - tail} characters left out …]\n{text[-tail:]}"
+
+
+def _values(rubric: Rubric, item: JudgeItem, nonce: str) -> Mapping[str, Any]:
+    return {
+        "question": item.question,
+        "response": shown(item.response),
+        "history": [{"role": turn.role, "content": turn.content} for turn in item.history],
+        "reference": item.reference,
+        "reference_kind": item.reference_kind,
+        "accept": item.accept,
+        "points": item.points,
+        "nonce": nonce,
+        "labels": list(rubric.labels),
+        "low": _number(rubric.low),
+        "high": _number(rubric.high),
+    }
+
+
+def _number(value: float | None) -> float | int | None:
+    return int(value) if value is not None and value.is_integer() else value
+
+
+def nonce_of(rubric: Rubric, content: str) -> str:
+    """16 hex digits that mark this item in this rubric's prompt; `content` is the item as JSON, and does not hold them."""
+    nonce = hashlib.sha256(f"{rubric.version}\n{content}".encode()).hexdigest()[:16]
+    while nonce in content:
+        nonce = hashlib.sha256(nonce.encode()).hexdigest()[:16]
+    return nonce
+
+
+def render(rubric: Rubric, item: JudgeItem, nonce: str) -> tuple[Message, Message]:
+    """The system and user turns that ask for a verdict."""
+    values = _values(rubric, item, nonce)
+    system = _compiled(rubric.system).render(values).strip()
+    user = _compiled(rubric.user).render(values).strip()
+    return Message(role="system", content=system), Message(role="user", content=user)

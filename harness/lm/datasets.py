@@ -1,0 +1,149 @@
+"""Sample files -> `datasets.Dataset`, for the `custom_dataset:` line of a task YAML.
+
+lm-eval calls `f(**metadata, **dataset_kwargs)`. `metadata` holds the YAML's own metadata, what the run adds (`--metadata`, our
+`--keys`) and `config_source`, the YAML's path; paths in a YAML are relative to it. Unknown keywords are swallowed because
+lm-eval also passes all model arguments. Each row carries the whole `Sample` as JSON (`sample`) beside the plain columns that
+prompt templates and lm-eval's logs want: Arrow would merge the option letters of all rows into one struct.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import datasets
+from pydantic import ValidationError
+
+from harness.data import readers
+from harness.data.fetch import DataFile, locate
+from harness.data.files import decode, read_bytes
+from harness.data.hashing import assign_splits, content_hash
+from harness.data.keys import Key, apply_key, load_key
+from harness.data.taxonomy import load_taxonomy
+from harness.errors import DataError, unknown
+from harness.schema import Sample
+
+Splits = dict[str, datasets.Dataset]
+
+READERS = {
+    "a_eval": readers.a_eval,
+    "chisafetybench_mcq": readers.chisafetybench_mcq,
+    "chisafetybench_refusal": readers.chisafetybench_refusal,
+    "chisafetybench_dialogue": readers.chisafetybench_dialogue,
+}
+
+
+def dataset(samples: Iterable[Sample]) -> Splits:
+    """Samples as lm-eval's `test` split, one row each; `sample_of` is the way back."""
+    rows = [
+        {
+            "id": s.id,
+            "question": s.question,
+            "dimension": s.dimension,
+            "topic": s.topic or "",
+            "level": s.level or "",
+            "choices": list(s.options),
+            "target": s.target or "",
+            "gold": list(s.options).index(s.target) if s.target in s.options else -1,
+            "sample": s.model_dump_json(),
+        }
+        for s in samples
+    ]
+    return {"test": datasets.Dataset.from_list(rows)}
+
+
+def sample_of(doc: Mapping[str, Any]) -> Sample:
+    """The Sample behind a row."""
+    return Sample.model_validate_json(doc["sample"])
+
+
+def published(
+    *,
+    reader: str,
+    taxonomy: str,
+    path: str,
+    url: str,
+    sha256: str,
+    dimension: str,
+    keyed_only: bool = False,
+    **settings: Any,
+) -> Splits:
+    """One dimension of a published data file, with the answer key applied.
+
+    Args:
+        reader: Name in `READERS`.
+        taxonomy: Label map of the benchmark, relative to the YAML.
+        path: Name under `$HARNESS_DATA` and the cache.
+        url: Pinned address to download it from.
+        sha256: What the file must hash to.
+        dimension: Code of the dimension to keep.
+        keyed_only: Drop samples without a usable key (likelihood tasks need a target).
+        **settings: The YAML's `keys:`, and what the run adds (see `key_of`).
+
+    Raises:
+        DataError: The file, its taxonomy or its key is missing or not what it should be.
+    """
+    if reader not in READERS:
+        raise unknown("reader", reader, READERS)
+    file = locate(DataFile(path=path, url=url, sha256=sha256))
+    samples = READERS[reader](file, load_taxonomy(beside(settings, taxonomy)))
+    return _finish(samples, dimension, keyed_only, settings)
+
+
+def jsonl(*, file: str, dimension: str | None = None, keyed_only: bool = False, **settings: Any) -> Splits:
+    """A user's own benchmark: one JSON object a line with the fields of `Sample`, of which only `question` and `dimension` must be given.
+
+    Raises:
+        DataError: A line is not such an object (file and line are named).
+    """
+    where = beside(settings, file)
+    samples = assign_splits([_own_sample(where, n, line) for n, line in enumerate(decode(read_bytes(where), where).split("\n"), 1) if line.strip()])
+    return _finish(samples, dimension, keyed_only, settings)
+
+
+def demo(*, part: str, dimension: str | None = None, size: str = "full", **settings: Any) -> Splits:
+    """Held-out items of the demo world (`harness.demo`)."""
+    from harness.demo.benchmark import read
+
+    return _finish(read(part, "small" if size == "small" else "full"), dimension, False, settings)
+
+
+def key_of(settings: Mapping[str, Any]) -> Key | None:
+    """The answer key a task is scored with: the run's `key_files` (benchmark or task name -> path) before the YAML's `keys:`."""
+    chosen = {name: path for name, path in dict(settings.get("key_files") or {}).items() if _covers(name, settings)}
+    if chosen:
+        return load_key(Path(chosen[max(chosen, key=len)]))
+    return load_key(beside(settings, settings["keys"])) if settings.get("keys") else None
+
+
+def beside(settings: Mapping[str, Any], name: str) -> Path:
+    """A path written in a YAML: absolute, or relative to that YAML."""
+    path = Path(name).expanduser()
+    return path if path.is_absolute() else Path(str(settings.get("config_source", "."))).parent / path
+
+
+def _covers(name: str, settings: Mapping[str, Any]) -> bool:
+    benchmark = str(settings.get("benchmark", ""))
+    return name in {"", benchmark} or benchmark.startswith(f"{name}_")
+
+
+def _finish(samples: list[Sample], dimension: str | None, keyed_only: bool, settings: Mapping[str, Any]) -> Splits:
+    kept = [s for s in samples if dimension in {None, s.dimension}]
+    if not kept:
+        raise DataError(f"no sample of dimension '{dimension}'; there are: {', '.join(sorted({s.dimension for s in samples}))}")
+    key = key_of(settings)
+    if key is not None:
+        kept = apply_key(kept, key, settings.get("key_min_confidence"))
+    return dataset(s for s in kept if s.target is not None or not keyed_only)
+
+
+def _own_sample(path: Path, number: int, line: str) -> Sample:
+    try:
+        row = json.loads(line)
+        question = row["question"].strip()
+        return Sample.model_validate({"id": str(number), "hash": content_hash(question), **row, "question": question})
+    except (ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
+        text = error.errors()[0] if isinstance(error, ValidationError) else error
+        raise DataError(f"not a sample with 'question' and 'dimension' ({text})", file=path, line=number) from None

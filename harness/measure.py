@@ -1,0 +1,354 @@
+"""ModelRef × tasks × judge -> RunRecord on disk: the one way in which numbers are made.
+
+`harness eval` asks a model here, `harness judge` asks the stored responses of a finished run; both end in the same kind of record.
+What was asked fixes the run's id, so the same command finds its own unfinished folder and goes on; responses and verdicts lie in
+stores beside the runs, so going on costs only what is missing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from harness import catalog, folders
+from harness.errors import UsageError
+from harness.schema import Confidence, Coverage, KeyRef, ModelRef, Provenance, RunRecord, SampleResult, Score, Tokens, Usage
+
+if TYPE_CHECKING:
+    from harness.judging.items import Judge
+    from harness.lm.run import Loaded, Outcome
+    from harness.lm.stored import StoredLM
+    from harness.lm.template import Template
+    from harness.runs import RunFolder
+
+Watch = Callable[[str, int, int], None]
+"""(stage, done, total): called often; stages are `loading`, `generating`, `judging`, `writing`."""
+
+COMPLETE_AT = 0.99
+"""Judged share of every task above which a run is complete."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """All that `harness eval` was asked; what can change a number is part of the run's id."""
+
+    model: ModelRef
+    tasks: tuple[str, ...]
+    judge: str = "rules"
+    threshold: float = 90.0
+    limit: int | None = None
+    key_files: Mapping[str, str] = field(default_factory=dict)
+    """Benchmark or task name ('' for all) -> key file used instead of the bundled one."""
+    key_min_confidence: Confidence | None = None
+    generation: Mapping[str, Any] = field(default_factory=dict)
+    chat_template: Literal["auto", "none"] = "auto"
+    seed: int = 1234
+    parent: str | None = None
+    """Run whose responses are judged again."""
+    fingerprint: str | None = None
+    """Of the model that gave the responses, when they are replayed from a run."""
+    batch_size: int | None = None
+    concurrency: int = 32
+    judge_concurrency: int = 64
+    fresh: bool = False
+    """Ask the model again even where answers are stored, into a new folder."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A record and where it lies."""
+
+    record: RunRecord
+    folder: Path
+    reused: bool
+    """The run was finished before: nothing was done."""
+
+
+def measure(asked: Asked, runs: Path, watch: Watch | None = None) -> Measured:
+    """Make or finish the run that was asked.
+
+    Raises:
+        HarnessError: Something the user can mend; nothing that was answered or judged before is lost.
+    """
+    from harness.fingerprint import fingerprint
+    from harness.runs import RunFolder, load_run, run_id
+
+    known = catalog.read()
+    names = known.expand(asked.tasks)
+    _build(asked.model)
+    identity = asked.fingerprint or fingerprint(asked.model)
+    spec = _spec(asked, known, names, identity)
+    name = _fresh_id(runs, run_id(asked.model.name, names, spec), asked.fresh)
+    with RunFolder.create_or_resume(runs, name, spec) as folder:
+        if folder.finished:
+            record = load_run(name, runs)
+            if record.complete or asked.judge == "none":
+                return Measured(record, folder.path, True)
+            folder.reopen()
+        return Measured(_Run(asked, known, names, identity, folder, watch or _silent).go(), folder.path, False)
+
+
+class _Run:
+    """One evaluation in progress."""
+
+    def __init__(
+        self, asked: Asked, known: catalog.Catalog, names: tuple[str, ...], identity: str, folder: RunFolder, watch: Watch
+    ) -> None:
+        self.asked, self.known, self.names, self.identity, self.folder, self.watch = asked, known, names, identity, folder, watch
+        self.store = folder.path.parent / ".store"
+        self.began = time.monotonic()
+        self.started = datetime.now(UTC).isoformat(timespec="seconds")
+
+    def go(self) -> RunRecord:
+        """Load, generate, judge, score, write."""
+        from harness.lm import run as engine
+        from harness.lm.session import Session
+        from harness.lm.template import inspect
+
+        judge = self._judge()
+        self.watch("loading", 0, 1)
+        settings = {"key_files": dict(self.asked.key_files), "key_min_confidence": self.asked.key_min_confidence}
+        loaded = engine.load(self.names, folders.task_folders(), settings, self.asked.generation)
+        lm, backend = self._model()
+        template = inspect(backend, self.asked.chat_template)
+        self.watch("loading", 1, 1)
+        session = Session(judge, self.asked.threshold, lambda done, total: self.watch("judging", done, total))
+        outcome = engine.run(loaded, lm, session, limit=self.asked.limit, chat=template.applied)
+        self.folder.event("generated", asked_of_model=lm.generated)
+        return self._finish(loaded, lm, judge, template, outcome)
+
+    def _judge(self) -> Judge | None:
+        from harness.judging.choose import make_judge
+
+        cache = self.store / "verdicts.sqlite"
+        judge = make_judge(self.asked.judge, cache=cache, concurrency=self.asked.judge_concurrency)
+        endpoint = getattr(judge, "endpoint", None)
+        model = self.asked.model
+        if (
+            endpoint is not None
+            and model.backend == "openai"
+            and (endpoint.base_url, endpoint.model) == (model.source, model.name)
+        ):
+            raise UsageError(
+                f"judge and model under test are both '{model.name}' at {model.source}; a model must not judge itself"
+            )
+        return judge
+
+    def _model(self) -> tuple[StoredLM, Any]:
+        from harness.lm.backends import open_backend
+        from harness.lm.store import ResponseStore
+        from harness.lm.stored import StoredLM
+
+        asked = self.asked
+        backend = open_backend(
+            asked.model, batch_size=asked.batch_size, concurrency=asked.concurrency, seed=asked.seed, runs=self.folder.path.parent
+        )
+        store = ResponseStore(self.store / "responses.sqlite")
+        identity = f"{self.identity}:{asked.chat_template}:{asked.seed}"
+        progress = lambda done, total: self.watch("generating", done, total)  # noqa: E731
+        return StoredLM(backend, store, identity, fresh=asked.fresh, progress=progress), backend
+
+    def _finish(self, loaded: Loaded, lm: StoredLM, judge: Judge | None, template: Template, outcome: Outcome) -> RunRecord:
+        self.watch("writing", 0, 1)
+        written = {
+            f"samples/{task}.jsonl": self.folder.write_samples(task, rows) for task, rows in sorted(outcome.samples.items())
+        }
+        keys = loaded.keys()
+        coverage = _coverage(self.known, outcome.samples)
+        complete = all(c.share >= COMPLETE_AT for c in coverage) and self.asked.judge != "none"
+        record = RunRecord(
+            id=self.folder.id,
+            model=self.asked.model,
+            asked=self.names,
+            tasks=tuple(sorted(outcome.samples)),
+            benchmarks=tuple(_benchmarks(self.known, self.names)),
+            scores=tuple(_scores(self.known, self.names, outcome.samples, self.asked.threshold)),
+            coverage=tuple(coverage),
+            complete=complete,
+            comparable=self.asked.limit is None,
+            limit=self.asked.limit,
+            notes=_notes(self.asked, keys, judge, template, outcome.samples, complete),
+            tokens=_tokens(outcome.samples),
+            samples=dict(self.folder.sample_hashes),
+            provenance=self._provenance(loaded, keys, judge, template),
+            parent=self.asked.parent,
+            usage=Usage(
+                started=self.started,
+                seconds=round(time.monotonic() - self.began, 3),
+                generated=lm.generated,
+                judged=int(getattr(judge, "asked", 0)),
+            ),
+        )
+        self._write_lm_eval_layout(outcome)
+        self.folder.finish(record)
+        self.watch("writing", 1, 1)
+        return record
+
+    def _provenance(self, loaded: Loaded, keys: dict[str, KeyRef], judge: Judge | None, template: Template) -> Provenance:
+        from harness.data.fetch import loaded_files
+        from harness.provenance import code
+
+        versions = {name: str(self.known.find(name).metadata.get("version", "")) for name in loaded.tasks}
+        return Provenance(
+            **code(),
+            data=loaded_files(),
+            tasks={name: f"{version}@{self.known.find(name).digest[:8]}" for name, version in versions.items()},
+            keys=keys,
+            judge=judge.id if judge else None,
+            rubrics=loaded.rubrics(),
+            chat_template=template.sha256,
+            generation=loaded.generation(),
+            model_fingerprint=self.identity,
+            seed=self.asked.seed,
+            threshold=self.asked.threshold,
+        )
+
+    def _write_lm_eval_layout(self, outcome: Outcome) -> None:
+        from harness.report import lm_eval_layout
+
+        model = self.asked.model
+        results = outcome.lm_eval | {
+            "config": {
+                "model": model.backend,
+                "model_args": {"pretrained": model.source, **model.args},
+                "limit": self.asked.limit,
+            },
+            "model_name": model.name,
+            "date": self.started,
+        }
+        lm_eval_layout.write(self.folder.path, results, outcome.logged)
+
+
+def _silent(_stage: str, _done: int, _total: int) -> None:
+    """Watch nothing."""
+
+
+def _build(model: ModelRef) -> None:
+    """Make a model that is built at first use (the demo's)."""
+    if model.build is None or Path(model.source).exists():
+        return
+    import importlib
+
+    module, _, function = model.build.partition(":")
+    getattr(importlib.import_module(module), function)(Path(model.source))
+
+
+def _spec(asked: Asked, known: catalog.Catalog, names: tuple[str, ...], identity: str) -> dict[str, Any]:
+    """What identifies a run: everything asked that can change a number."""
+    leaves = sorted({leaf for name in names for leaf in known.leaves(name)})
+    return {
+        "model": asked.model.name,
+        "fingerprint": identity,
+        "backend": asked.model.backend,
+        "tasks": {leaf: known.find(leaf).digest for leaf in leaves},
+        "groups": list(names),
+        "judge": asked.judge,
+        "threshold": asked.threshold,
+        "limit": asked.limit,
+        "keys": {name: _digest(path) for name, path in sorted(asked.key_files.items())},
+        "key_min_confidence": asked.key_min_confidence,
+        "generation": dict(asked.generation),
+        "chat_template": asked.chat_template,
+        "seed": asked.seed,
+        "parent": asked.parent,
+    }
+
+
+def _digest(path: str) -> str:
+    import hashlib
+
+    from harness.errors import DataError
+
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError as error:
+        raise DataError(f"key file cannot be read ({error.strerror})", file=path) from None
+
+
+def _fresh_id(runs: Path, name: str, fresh: bool) -> str:
+    """`name`, or with `fresh` the first `name-N` (N >= 2) that holds no finished run."""
+    if not fresh or not (runs / name / "record.json").exists():
+        return name
+    number = 2
+    while (runs / f"{name}-{number}" / "record.json").exists():
+        number += 1
+    return f"{name}-{number}"
+
+
+def _benchmarks(known: catalog.Catalog, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Everything that gets scores of its own -> its tasks: aggregating groups, and tasks asked outside any."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name in names:
+        for group in known.groups_under(name) or (name,):
+            if known.find(group).aggregates or not known.find(group).is_group:
+                found[group] = known.leaves(group)
+    return found
+
+
+def _scores(
+    known: catalog.Catalog, names: tuple[str, ...], samples: Mapping[str, list[SampleResult]], threshold: float
+) -> list[Score]:
+    from harness.stats.aggregate import aggregate
+
+    scores: list[Score] = []
+    for benchmark, tasks in _benchmarks(known, names).items():
+        scores += aggregate(benchmark, [result for task in tasks for result in samples[task]], threshold=threshold)
+    return scores
+
+
+def _coverage(known: catalog.Catalog, samples: Mapping[str, list[SampleResult]]) -> list[Coverage]:
+    from harness.stats.aggregate import coverage
+
+    return [coverage(task, str(known.find(task).metadata.get("benchmark", task)), rows) for task, rows in sorted(samples.items())]
+
+
+def _tokens(samples: Mapping[str, list[SampleResult]]) -> Tokens | None:
+    responses = [result.response for rows in samples.values() for result in rows]
+    if all(r.prompt_tokens is None for r in responses):
+        return None
+    return Tokens(
+        prompt=sum(r.prompt_tokens or 0 for r in responses), completion=sum(r.completion_tokens or 0 for r in responses)
+    )
+
+
+def _notes(
+    asked: Asked,
+    keys: Mapping[str, KeyRef],
+    judge: Judge | None,
+    template: Template,
+    samples: Mapping[str, list[SampleResult]],
+    complete: bool,
+) -> tuple[str, ...]:
+    """What a reader must know before trusting a number."""
+    results = [result for rows in samples.values() for result in rows]
+    flagged = {flag: sum(flag in result.flags for result in results) for flag in FLAG_NOTES}
+    unreviewed = sorted({f"{ref.version} ({ref.provenance})" for ref in keys.values() if not ref.reviewed})
+    return (
+        *(f"answer key {version}" for version in unreviewed),
+        *(
+            ["judged by rules: indicative only; use --judge openai:MODEL for scores to rely on"]
+            if _is_indicative(judge, results)
+            else []
+        ),
+        *(["not judged (--judge none): only extracted answers are scored"] if judge is None else []),
+        *(["limited run: not comparable"] if asked.limit is not None else []),
+        *([] if complete else ["incomplete: fewer than 99% of some task's samples are judged"]),
+        *template.notes(),
+        *(f"{n} {FLAG_NOTES[flag]}" for flag, n in flagged.items() if n),
+    )
+
+
+FLAG_NOTES = {
+    "truncated_prompt": "prompts were longer than the model takes and lost their beginning",
+    "cut_reasoning": "answers end inside their reasoning (raise max_gen_toks)",
+    "cut_off": "answers were cut off at max_gen_toks",
+    "error": "samples got no answer",
+}
+
+
+def _is_indicative(judge: Judge | None, results: list[SampleResult]) -> bool:
+    return bool(judge and judge.indicative) and any(r.verdict is not None and r.verdict.rubric is not None for r in results)
