@@ -1,8 +1,8 @@
 """culture-harness: measure an English LLM in another culture, adapt it, and prove what was done.
 
-    >>> import harness
-    >>> record = harness.evaluate("demo-en", ["demo"])      # doctest: +SKIP
-    >>> record.to_frame()                                   # doctest: +SKIP
+>>> import harness
+>>> record = harness.evaluate("demo-en", ["demo"])      # doctest: +SKIP
+>>> record.to_frame()                                   # doctest: +SKIP
 """
 
 from __future__ import annotations

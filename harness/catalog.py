@@ -1,5 +1,6 @@
-"""Task folders -> what can be evaluated, without importing lm-eval (its own index reads 13,986 files in 5.5-6.2 s; ours takes milliseconds).
+"""Task folders -> what can be evaluated, without importing lm-eval.
 
+lm-eval's own index reads 13,986 files in 5.5-6.2 s; this one reads ours in a tenth of a second.
 The YAML is the manifest; this module only reads it. lm-eval drops a file that does not parse at debug level, so that a task is
 just not there; here such a file is an error that names it.
 """

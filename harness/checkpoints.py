@@ -1,7 +1,7 @@
 """Folder -> is it a checkpoint that can be loaded, and what its trainer said of it.
 
-A Hugging Face folder of config, tokenizer and safetensors; pickled weights are refused, since loading them can run code. A trainer
-adds `checkpoint.json` last, which registers the folder under its name.
+A Hugging Face folder of config, tokenizer and safetensors; pickled weights are refused, since loading them can run code. A
+trainer adds `checkpoint.json` last, which registers the folder under its name.
 """
 
 from __future__ import annotations

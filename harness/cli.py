@@ -7,8 +7,9 @@ Exit codes: 0 done Â· 1 unexpected error, or the model or judge cannot be used Â
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -267,35 +268,35 @@ def tasks_command(
     if as_json:
         _print_json(rows)
     else:
-        from harness.report import console
+        from harness.report import listings
 
-        _console().print(console.task_table(rows, whole=name is not None))
+        _console().print(listings.task_table(rows, whole=name is not None))
 
 
 @app.command("models")
 def models_command(as_json: Json = False) -> None:
     """List the models that --model knows by name."""
     from harness.models import list_models
-    from harness.report import console
+    from harness.report import listings
 
     models = list_models()
     if as_json:
         _print_json([model.model_dump(mode="json") for model in models])
     else:
-        _console().print(console.model_table(models))
+        _console().print(listings.model_table(models))
 
 
 @app.command("keys")
 def keys_command(as_json: Json = False) -> None:
     """List the answer keys, their provenance and how sure they are."""
     from harness.keys import keys
-    from harness.report import console
+    from harness.report import listings
 
     summaries = keys()
     if as_json:
         _print_json([summary.model_dump(mode="json") for summary in summaries])
     else:
-        _console().print(console.key_table(summaries))
+        _console().print(listings.key_table(summaries))
 
 
 def _task_row(known: Any, entry: Any) -> dict[str, Any]:
@@ -390,19 +391,23 @@ def _watched(quiet: bool) -> Iterator[Watch | None]:
             raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
-def main(run: Callable[[], Any] = app) -> None:
-    """Entry point: every error a user can mend is one line on stderr."""
-    import os
-
+def main() -> None:
+    """Entry point: every error is one line on stderr; `HARNESS_DEBUG=1` adds the traceback of an unexpected one."""
     os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
-        run()
+        app()
     except HarnessError as error:
         typer.echo(f"harness: {error}", err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_ERROR)
+    except Exception as error:
+        if os.environ.get("HARNESS_DEBUG"):
+            raise
+        text = " ".join(str(error).split())[:300]
+        typer.echo(f"harness: unexpected {type(error).__name__}: {text} (HARNESS_DEBUG=1 shows where)", err=True)
         sys.exit(EXIT_ERROR)
 
 

@@ -1,6 +1,6 @@
 """ModelRef × tasks × judge -> RunRecord on disk: the one way in which numbers are made.
 
-`harness eval` asks a model here, `harness judge` asks the stored responses of a finished run; both end in the same kind of record.
+`harness eval` asks a model here, `harness judge` the stored responses of a finished run; both end in the same kind of record.
 What was asked fixes the run's id, so the same command finds its own unfinished folder and goes on; responses and verdicts lie in
 stores beside the runs, so going on costs only what is missing.
 """
@@ -154,9 +154,8 @@ class _Run:
 
     def _finish(self, loaded: Loaded, lm: StoredLM, judge: Judge | None, template: Template, outcome: Outcome) -> RunRecord:
         self.watch("writing", 0, 1)
-        written = {
-            f"samples/{task}.jsonl": self.folder.write_samples(task, rows) for task, rows in sorted(outcome.samples.items())
-        }
+        for task, rows in sorted(outcome.samples.items()):
+            self.folder.write_samples(task, rows)
         keys = loaded.keys()
         coverage = _coverage(self.known, outcome.samples)
         complete = all(c.share >= COMPLETE_AT for c in coverage) and self.asked.judge != "none"

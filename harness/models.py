@@ -87,7 +87,7 @@ def resolve(
     extra = _checked_args(model_args or {})
     wish = _Wish(backend, base_url, runs, aliases.read(search))
     ref = _found(spec.strip(), wish)
-    return ref.model_copy(update={"args": {**_checked_args(ref.args), **extra}})
+    return ref.model_copy(update={"args": {**ref.args, **extra}})
 
 
 def list_models(search: Sequence[Path] | None = None) -> tuple[ModelSummary, ...]:
@@ -186,7 +186,11 @@ def _aliased(name: str, alias: Alias, wish: _Wish) -> ModelRef:
         ref = _folder(Path(alias.path), backend)
     else:
         ref = _on_hub(alias.hub or "", backend, alias.revision) or _no_hub_id(name, alias)
-    known = {"parent": alias.parent or ref.parent, "stage": alias.stage or ref.stage, "args": {**ref.args, **alias.args}}
+    known = {
+        "parent": alias.parent or ref.parent,
+        "stage": alias.stage or ref.stage,
+        "args": {**ref.args, **_checked_args(alias.args)},
+    }
     return ref.model_copy(update={"name": name, **known})
 
 
@@ -274,6 +278,9 @@ def _checked_args(args: dict[str, Any]) -> dict[str, Any]:
         raise UsageError(
             "trust_remote_code is refused: it would run code that comes with the checkpoint; use a model that transformers knows"
         )
+    identity = sorted(_IDENTITY & args.keys())
+    if identity:
+        raise UsageError(f"argument '{identity[0]}' names the model, which --model does")
     secret = aliases.secret_in({key: value for key, value in args.items() if value is not None})
     if secret:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""This software and this machine -> what a run record says of them. Takes tens of milliseconds: versions are read, nothing is imported."""
+"""This software and its surroundings -> what a run record says of them, in tens of milliseconds: nothing is imported for it."""
 
 from __future__ import annotations
 

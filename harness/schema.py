@@ -1,7 +1,8 @@
 """The nouns: frozen records that travel between steps as files. No I/O, no behaviour beyond validation.
 
-Everything here is written to disk as JSON by `runs`, read back by any later step, and carries `schema_version` where a file
-holds one whole. Absent is `None`, never zero: a sample without a key has no target, a reply that could not be judged has no score.
+Everything here is written to disk as JSON by `runs`, read back by any later step, and carries `schema_version` where a
+file holds one whole. Absent is `None`, never zero: a sample without a key has no target, a reply that could not be judged
+has no score.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ class Response(Frozen):
 
 
 class VerdictState(StrEnum):
-    """`ok`: counts. `invalid`: a reply that makes no clear choice; counts as wrong. `unjudged`: no usable verdict; never a score."""
+    """`ok` counts; `invalid`: no clear choice, counts as wrong; `unjudged`: no usable verdict, never a score."""
 
     OK = "ok"
     INVALID = "invalid"
@@ -285,7 +286,7 @@ class RunRecord(Frozen):
     usage: Usage
 
     def to_frame(self) -> Any:
-        """The scores as a pandas frame, one row each: benchmark, scope, name, metric, value, low, high, n, aggregation, subset."""
+        """The scores as a pandas frame, one row each, with the run, the model and the interval's `low` and `high`."""
         import pandas
 
         rows = []

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pytest
-from aiohttp import web  # noqa: TID253 - the server is nothing but aiohttp
+from aiohttp import web
 
 Fault = Literal[
     "400",
@@ -123,8 +123,7 @@ class Loopback:
     async def chat(self, request: web.Request) -> web.StreamResponse:
         """POST /v1/chat/completions."""
         body = json.loads(await request.read())
-        key = json.dumps(body["messages"], ensure_ascii=False)
-        seen, self._seen[key] = self._seen[key], self._seen[key] + 1
+        seen = self._count(body) if self.faults else 0
         self.requests.append(body)
         self.headers.append(dict(request.headers))
         self._now += 1
@@ -140,6 +139,12 @@ class Loopback:
             return await self._fail(request, body, fault) if fault else web.json_response(_completion(body, self.answer(body)))
         finally:
             self._now -= 1
+
+    def _count(self, body: dict[str, Any]) -> int:
+        """How often this very body was seen before."""
+        key = json.dumps(body["messages"], ensure_ascii=False)
+        self._seen[key] += 1
+        return self._seen[key] - 1
 
     async def _fail(self, request: web.Request, body: dict[str, Any], fault: Fault) -> web.StreamResponse:
         if fault == "hang":

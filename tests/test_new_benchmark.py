@@ -25,7 +25,9 @@ def culture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tea / "items.jsonl").write_text(items[1], encoding="utf-8")
     (tea / "_tea_yaml").write_text(base, encoding="utf-8")
     (tea / "green.yaml").write_text(green, encoding="utf-8")
-    (tea / "black.yaml").write_text(green.replace("tea_green", "tea_black").replace("Green tea", "Black tea").replace("GREEN", "BLACK"))
+    (tea / "black.yaml").write_text(
+        green.replace("tea_green", "tea_black").replace("Green tea", "Black tea").replace("GREEN", "BLACK")
+    )
     (tea / "_group.yaml").write_text(group, encoding="utf-8")
     monkeypatch.setenv("HARNESS_PATH", str(tmp_path / "my-culture"))
     return tea
@@ -53,7 +55,11 @@ def test_the_benchmark_of_the_page_is_scored(cli: Cli, tmp_path: Path) -> None:
     )
     done = cli("eval", "--model", model, "--tasks", "tea", "--json")
     assert done.code == 0, done.err
-    scores = {(s["scope"], s["name"]): s["value"] for s in json.loads(done.out)["scores"] if (s["metric"], s["aggregation"], s["subset"]) == ("acc", "micro", "all")}
+    scores = {
+        (s["scope"], s["name"]): s["value"]
+        for s in json.loads(done.out)["scores"]
+        if (s["metric"], s["aggregation"], s["subset"]) == ("acc", "micro", "all")
+    }
     assert scores == {("overall", ""): 0.5, ("dimension", "GREEN"): 1.0, ("dimension", "BLACK"): 0.0}
 
 

@@ -36,6 +36,10 @@ _MARKUP: Final = (
 )
 
 
+_SHORT: Final = 60
+"""Characters of a reply in which a letter without any cue may be the answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What was chosen, and by which rule (or why nothing was)."""
@@ -202,12 +206,9 @@ def _boxed(reply: _Reply) -> Letters:
     return frozenset(found)
 
 
-_WHOLE: Final = re.compile(r"[\s\"'“‘「『(\[【]*(?:我?(?:选择?|选项)\s*[:]?\s*)?[\"'“(\[]*([A-Za-z])[\s\"'”’」』)\]】}]*(?:选?项)?[吧呢]?[\s。.、,;!:)]*")
-
-
 def _whole(reply: _Reply) -> Letters:
     """The whole reply is one letter, with or without its option's text."""
-    found = _WHOLE.match(reply.text)
+    found = words.WHOLE.match(reply.text)
     if not found:
         return _NONE
     letter = found[1].upper()
@@ -231,7 +232,7 @@ def _is_question(text: str, at: int) -> bool:
 
 def _behind_final_cue(reply: _Reply, cue: re.Match[str]) -> Letters:
     """Letters behind `答案`, trying each connector of the clause in turn (`答案, 我认为, 应该是B`)."""
-    direct = re.compile(r"\s*[\"'“(\[【】)\]]*\s*").match(reply.text, cue.end())
+    direct = re.compile(r"\s*-?[\"'“(\[【】)\]]*\s*").match(reply.text, cue.end())
     if direct and _is_letter(reply.text, direct.end()) and (found := _target(reply, direct.end())):
         return found
     end = re.compile(r"[。!?;]|\n\s*\n").search(reply.text, cue.end(), cue.end() + 40)
@@ -368,7 +369,8 @@ def _marked(reply: _Reply) -> Letters:
     found = {_first(match) for match in words.TICKED.finditer(reply.text)}
     for match in words.RIGHT_MARK.finditer(reply.text):
         before = _clause_before(reply.text, match.start())
-        if not words.HYPOTHETICAL.search(before) and not words.DENIED_BEFORE.search(before):
+        whole = bool(match["sole"]) or bool(words.LEFT_OF_LETTER.search(before))
+        if whole and not words.HYPOTHETICAL.search(before) and not words.DENIED_BEFORE.search(before):
             found |= set(re.findall("[A-Z]", match["sole"] or match["letters"]))
     return frozenset(found)
 
@@ -457,7 +459,19 @@ def _yes_no(reply: _Reply) -> Letters:
     pair = _pair(reply)
     if not pair or (pair[2] == "是" and refuses(reply.text)):
         return _NONE
-    return _yes_no_word(reply, 0) or _says(reply, re.split(words.SENTENCE_END, reply.text, maxsplit=1)[0])
+    opinion = words.I_THINK.match(reply.text)
+    return _yes_no_word(reply, opinion.end() if opinion else 0) or _says(reply, re.split(words.SENTENCE_END, reply.text, maxsplit=1)[0])
+
+
+def _sole(reply: _Reply) -> Letters:
+    """The only letter that stands for an option anywhere in a short reply, denied ones aside."""
+    if len(reply.text) > _SHORT or words.HYPOTHETICAL.search(reply.text) or "?" in reply.text:
+        return _NONE
+    befores = [reply.text[: token.start()] for token in _TOKEN.finditer(reply.text)]
+    if any(words.NAME_BEFORE.search(before) for before in befores):
+        return _NONE
+    asserted = (token for token in _TOKEN.finditer(reply.text) if not words.NEGATION.search(_clause_before(reply.text, token.start())))
+    return frozenset().union(*(_tokens(reply, token.start(), token.end()) for token in asserted))
 
 
 RULES: Final[tuple[tuple[str, Callable[[_Reply], Letters]], ...]] = (
@@ -475,6 +489,7 @@ RULES: Final[tuple[tuple[str, Callable[[_Reply], Letters]], ...]] = (
     ("only", _only),
     ("states", _states),
     ("yes_no", _yes_no),
+    ("sole", _sole),
 )
 """The declared order. The first rule that finds a letter decides."""
 

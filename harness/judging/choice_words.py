@@ -18,10 +18,15 @@ RUN_ON: Final = re.compile(
 )
 """A base model that goes on with a question of its own: nothing after it is an answer to ours."""
 
+WHOLE: Final = re.compile(
+    r"[\s\"'“‘「『(\[【]*(?:(?:\d{1,3}\s*[.、)]|[^\n:,。A-Za-z不非别勿未错除]{1,12}:)\s*)?(?:我?(?:选择?|选项)\s*[:]?\s*)?[\"'“(\[]*([A-Za-z])[\s\"'”’」』)\]】}]*(?:选?项)?[吧呢]?[\s。.、,;!:)]*"
+)
+"""A reply that is nothing but a letter, perhaps behind a number or a short heading (`第一题:B`)."""
+
 FINAL: Final = re.compile(
     r"^\s*(?:答|判断|结果)(?=\s*:)|答案|正解|正确(?:的)?选?项|正确(?:的)?选择|(?:最佳|最优|最终|最合适的|最恰当的|我的|本人的)(?:选项|选择)|选择结果|判断结果|我的判断|结论|回答"
     r"|(?<!不)(?<!不完全)(?:正确|符合题意|最合适|最恰当|符合要求)的(?=选项|做法|行为|说法|表述|描述|观点|是|为|:)"
-    r"|\b(?:answer|(?:correct|right|best|final|my)\s+(?:choice|option|pick|letter|one)|conclusion)\b",
+    r"|\b(?:answer|ans|(?:correct|right|best|final|my)\s+(?:choice|option|pick|letter|one)|conclusion)\b",
     re.IGNORECASE | re.MULTILINE,
 )
 """Announces a final answer; the letter follows after a connector."""
@@ -46,7 +51,7 @@ HYPOTHETICAL: Final = re.compile(
 )
 """Makes the rest of its clause somebody else's or nobody's choice."""
 
-NEGATION: Final = re.compile(r"[不非没未]|排除|not\b|n't")
+NEGATION: Final = re.compile(r"[不非没未别勿]|排除|无法|拒绝|\bnot\b|n't|\b(?:unable|cannot|never|neither|nor)\b", re.IGNORECASE)
 
 THOUGHT: Final = re.compile(
     r"(?:(?:我(?:个人)?(?:认为|觉得|想|猜)|应该?|那就|就|可能|大概|对应|更(?:符合|接近)|最(?:符合|接近)|符合"
@@ -75,13 +80,16 @@ SUMMARY: Final = re.compile(r"综上|总之|总而言之|总的来说|总体来�
 SENTENCE_END: Final = re.compile(r"[。!?;\n]|(?<=[a-z)\u4e00-\u9fff])\.(?=\s|$)")
 CLAUSE_END: Final = re.compile(r"[,。.!?;\n]")
 
-LEFT_OF_LETTER: Final = re.compile(r"(?:^|[^\w°]|选项|选择|[选是为故应即属对项在和与及或第])$")
+LEFT_OF_LETTER: Final = re.compile(r"(?:^|[^\w°]|选项|选择|[选是为故应即属对项在和与及或第得向把]|认为)$")
+NAME_BEFORE: Final = re.compile(r"\b(?!(?:is|be|option|choose|choice|letter|answer|so|just|pick|say|select|and|or|not)\b)[A-Za-z]+\s$", re.IGNORECASE)
+"""A Latin word right before the letter makes it a name (`Vitamin C`, `Plan B`)."""
+I_THINK: Final = re.compile(r"\s*(?:我(?:个人)?)?(?:认为|觉得|想)(?:这?应该|这)?")
 RIGHT_OF_LETTER: Final = re.compile(
-    r"$|[^\w]|选?项|[吧呢啊哦哈啦了更最才也这但而并]|正确|错误|错|不|是|为|符合|因为|由于|即|就是|比较|理由|原因|的(?:选项|原因|理由|说法|表述|描述|内容)|明显|显然|说法|表述|完全|属于|都|均|对应"
+    r"$|[^\w+#]|(?:和|与|及|或者?|跟|还是)\s*(?:选项)?[A-Z]|选?项|[吧呢啊哦哈啦了更最才也这但而并]|正确|错误|错|不|是|为|符合|因为|由于|即|就是|比较|作为|理由|原因|的(?:选项|原因|理由|说法|表述|描述|内容)|明显|显然|说法|表述|完全|属于|都|均|对应"
 )
 """A letter followed by any other word character is part of a word or a name (`A公司`, `B超`)."""
 
-ARTICLE: Final = re.compile(r"\s+(?!because|since|as|for|and|or|is|was|would|due|based|which|given|here|option|but|not\b)[a-z]")
+ARTICLE: Final = re.compile(r"\s+(?!(?i:because|since|as|for|and|or|is|was|would|due|based|which|given|here|option|but|not|yes|no|the|this)\b)[A-Za-z][a-z]")
 """After the capital letter A in English: `A person who …`."""
 
 DENIED_AFTER: Final = re.compile(
@@ -93,7 +101,7 @@ DENIED_BEFORE: Final = re.compile(
     re.IGNORECASE,
 )
 
-JOIN: Final = re.compile(r"\s*(?:选?项)?\s*(?:、|和|与|及|以及|或者?是?|还是选?择?|,?\s*也?可能是|跟|&|\+|/|\band\b|\bor\b)\s*(?:选项)?[\s\"'“(\[]*|(?=[A-Z])|\.(?=[A-Z]\b)")
+JOIN: Final = re.compile(r"\s*(?:选?项)?\s*(?:、|和|与|及|以及|或者?是?|还是选?择?|,?\s*也?可能是|跟|&|\+|/|[-~至到](?=\s*[A-Z](?![A-Za-z]))|\band\b|\bor\b)\s*(?:选项)?[\s\"'“(\[]*|(?=[A-Z])|\.(?=[A-Z]\b)")
 """Joins two letters into a group that is no single choice."""
 LOOSE_JOIN: Final = re.compile(r"\s*[,;\s]\s*(?:选项)?[\"'“(\[]*")
 """Joins letters only if the second one stands alone after it."""
@@ -107,7 +115,7 @@ RIGHT_MARK: Final = re.compile(
     r"(?:只有|唯有|\b[Oo]nly\s)\s*(?:选项|[Oo]ption\s)?\s*(?P<sole>[A-Z])(?=\s*(?:选?项|[是才符属涉侵违构]|\s+is\b|\s+fits\b))"
     r"|(?<![A-Za-z0-9°])(?P<letters>[A-Z](?:\s*(?:选?项)?\s*[、,和与及]\s*(?:选项)?[A-Z](?![A-Za-z]))*)\s*[)\]】]?\s*(?:选?项)?\s*(?:的?(?:说法|表述|描述|内容|观点|做法|行为))?\s*[.:,-]?\s*"
     r"(?:是|为|则|都|均|也|才|最|更|比较|较|完全|显然|明显|应该|\bis\b|\bis\s+the\b|\bis\s+more\b|\bseems\b|\s)*"
-    r"(?:正确|对(?![应于方比待象策])|准确|符合|合适|恰当|合理|[√✓✔✅☑]|\b(?:correct|right|best|the\s+answer|true)\b)",
+    r"(?:正确|对(?=[的了。.,;!\s]|$)|准确|符合|合适|恰当|合理|唯一(?!不)|(?<=最)(?!不|差|坏|没|少|难|违|恶|严)[\u4e00-\u9fff]{1,6}(?=的|[。,;\n]|$)|[√✓✔✅☑]|\b(?:correct|right|best|the\s+answer|true)\b)",
 )
 TICKED: Final = re.compile(r"(?<![A-Za-z0-9])([A-Z])\s*[.、:)][^\n√✓✔✅☑]{0,120}[√✓✔✅☑]|[√✓✔✅☑]\s*([A-Z])(?![A-Za-z])")
 
@@ -117,16 +125,16 @@ YES_NO: Final[tuple[tuple[str, str], ...]] = (
 """Pairs of option texts that a plain yes or no decides."""
 
 YES: Final[dict[str, frozenset[str]]] = {
-    "是": frozenset("是 是的 对 对的 没错 有 有的 属于 存在 构成 会 会的 确实 确实是 确实如此 当然 当然是 肯定是 肯定的 是肯定的 是这样的 yes".split()),
-    "正确": frozenset("正确 正确的 是正确的 对 对的 没错 是 是的 说法正确 这种说法正确 这种说法是正确的 该说法正确 true correct yes right".split()),
-    "认同": frozenset("认同 我认同 同意 我同意 赞同 是 是的 yes".split()),
+    "是": frozenset(["是", "是的", "对", "对的", "没错", "有", "有的", "属于", "存在", "构成", "会", "会的", "确实", "确实是", "确实如此", "当然是", "肯定是", "肯定的", "是肯定的", "是这样的", "yes"]),
+    "正确": frozenset(["正确", "正确的", "是正确的", "对", "对的", "没错", "是", "是的", "说法正确", "这种说法正确", "这种说法是正确的", "该说法正确", "true", "correct", "yes", "right"]),
+    "认同": frozenset(["认同", "我认同", "同意", "我同意", "赞同", "是", "是的", "yes"]),
 }
 NO: Final[dict[str, frozenset[str]]] = {
-    "是": frozenset("否 不 不是 不是的 不属于 没有 不存在 不构成 不会 不算 并不 并不是 并非 并非如此 否定的 是否定的 不是这样的 不涉及 no".split()),
+    "是": frozenset(["否", "不", "不是", "不是的", "不属于", "没有", "不存在", "不构成", "不会", "不算", "并不", "并不是", "并非", "并非如此", "否定的", "是否定的", "不是这样的", "不涉及", "no"]),
     "正确": frozenset(
-        "错误 错误的 是错误的 错 错的 错了 不正确 不正确的 是不正确的 不对 不 不是 不是的 否 说法错误 这种说法错误 这种说法是错误的 这种说法不正确 该说法错误 该说法不正确 false incorrect wrong no".split()
+        ["错误", "错误的", "是错误的", "错", "错的", "错了", "不正确", "不正确的", "是不正确的", "不对", "不", "不是", "不是的", "否", "说法错误", "这种说法错误", "这种说法是错误的", "这种说法不正确", "该说法错误", "该说法不正确", "false", "incorrect", "wrong", "no"]
     ),
-    "认同": frozenset("不认同 我不认同 不同意 我不同意 不赞同 否 不 不是 no".split()),
+    "认同": frozenset(["不认同", "我不认同", "不同意", "我不同意", "不赞同", "否", "不", "不是", "no"]),
 }
 FAMILY: Final = {"是": "是", "属于": "是", "有": "是", "yes": "是", "正确": "正确", "对": "正确", "true": "正确", "认同": "认同", "同意": "认同"}
 """Yes text of a pair -> whose words decide it."""
@@ -135,10 +143,11 @@ _SUBJECT: Final = (
     r"(?:(?:我认为|我觉得|因此|所以|综上所述|综上|总之|(?:根据|从|按照|基于)[^,。!?;\n]{1,20},|,|\s)*"
     r"(?:(?:这|该|此|以上|上述|给出的|给定的|题目中|题干中|说话者|说话人|发言人|作者|文中|它|其|内容|陈述|根据|从|在)[^,。!?;\n]{0,40}?)?)"
 )
+_EXISTS: Final = r"存在[^,。!?;\n]{0,12}(?:歧视|偏见|侵权|侵犯|侵害|违法|违规|违反|泄露|风险|行为|垄断|不正当)"
 SAYS_NO: Final = re.compile(
-    rf"\s*{_SUBJECT}(?:(?:并|确实|显然|明显)?(?:不(?:能|应)?(?:属于|构成|存在|涉及|算是|算作|算)|(?:没有|未)(?:明显|直接|任何)?(?:地)?(?:展现|表现|体现|显示|构成|存在|违反|侵犯|侵害|涉及|歧视|偏见)))"
+    rf"\s*{_SUBJECT}(?:(?:并|确实|显然|明显)?(?:不(?:能|应)?(?:属于|构成|{_EXISTS}|涉及|算是|算作|算)|(?:没有|未)(?:明显|直接|任何)?(?:地)?(?:展现|表现|体现|构成|{_EXISTS}|违反|侵犯|侵害|涉及|歧视|偏见)))"
 )
 SAYS_YES: Final = re.compile(
-    rf"\s*{_SUBJECT}(?<![不未没非])(?:(?:确实|显然|明显|也|就|已经?|已|可以)?(?:属于|构成|存在|展现[出了]|表现[出了]|体现[出了]|显示[出了]|违反了|侵犯了|侵害了|泄露了))"
+    rf"\s*{_SUBJECT}(?<![不未没非])(?:(?:确实|显然|明显|也|就|已经?|已|可以)?(?:属于|构成|{_EXISTS}|展现[出了]|表现[出了]|体现[出了]|违反了|侵犯了|侵害了|泄露了))"
 )
 UNSURE: Final = re.compile(r"是否|吗|可能|也许|或许|不一定|难以|无法|不确定|不好说|不能确定|不清楚|如果|看情况|取决于|\?")

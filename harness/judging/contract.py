@@ -56,6 +56,15 @@ _SPOKEN_SCORES: Final = tuple(
 )
 _LABEL_NAME: Final = r"(?:答案|(?:总体|最终)?(?:结论|判断|判定)(?:结果)?|类别|标签|label|answer|verdict)"
 _ANALYSIS: Final = re.compile(r"[\[【]\s*分析\s*[\]】]|^\s*分析\s*:", re.MULTILINE)
+_OWN_START: Final = {
+    kind: re.compile(
+        r"""\{\s*["']id["']\s*:\s*["']([0-9a-f]{16})["']\s*,\s*["']"""
+        + kind
+        + r"""["']\s*:\s*("[^"\n]*"|'[^'\n]*'|[-+\d.eE]+)\s*(?=[,}])""",
+        re.IGNORECASE,
+    )
+    for kind in ("score", "label")
+}
 _OPENS_JSON: Final = re.compile(r"""\{\s*(?:["“]|'(?:id|score|label|reason)')""")
 _REASONING: Final = re.compile(r"\s*<(think|thinking|reasoning|reflection)>", re.IGNORECASE)
 
@@ -103,7 +112,9 @@ def parse(reply: str | None, rubric: Rubric, nonce: str, *, quoted: str = "", co
     if text is None:
         return _unjudged("the judge's reasoning was cut off before a verdict")
     objects, rest, broken = _objects(text)
-    own = [found for found in objects if str(found.get("id")).strip().lower() == nonce] + list(_rescued(text, rubric, nonce))
+    own = [found for found in objects if str(found.get("id")).strip().lower() == nonce]
+    if broken or not own:
+        own.extend(_rescued(text, rubric, nonce))
     if own:
         return _only([_value(rubric, found) for found in own], rubric, _reason_of(own))
     if broken or not complete:
@@ -186,9 +197,9 @@ def _objects(text: str) -> tuple[list[dict[str, Any]], str, bool]:
 
 def _rescued(text: str, rubric: Rubric, nonce: str) -> Iterator[dict[str, Any]]:
     """Verdicts in JSON that breaks off or has stray quotes later: the nonce, and right after it a whole value."""
-    opening = rf"""\{{\s*["']id["']\s*:\s*["']{nonce}["']\s*,\s*["']{rubric.kind}["']\s*:\s*"""
-    for match in re.finditer(opening + r"""("[^"\n]*"|'[^'\n]*'|[-+\d.eE]+)\s*(?=[,}])""", text, re.IGNORECASE):
-        yield {rubric.kind: match[1].strip("\"'")}
+    for match in _OWN_START[rubric.kind].finditer(text):
+        if match[1].lower() == nonce:
+            yield {rubric.kind: match[2].strip("\"'")}
 
 
 def _value(rubric: Rubric, found: dict[str, Any]) -> Value | None:

@@ -6,23 +6,20 @@ as it arrives. A reply that is no verdict is asked once more, with what was wron
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 from harness.endpoint import ChatReply, ChatRequest, Endpoint, ask_many
 from harness.judging.cache import VerdictCache, verdict_key
 from harness.judging.contract import Parsed, parse, response_format
 from harness.judging.items import JudgeItem
-from harness.judging.rubric import Rubric, nonce_of, render
+from harness.judging.rubric import Rubric, nonce_of, render, render_again
 from harness.schema import FinishReason, Message, Verdict, VerdictState
 
 Progress = Callable[[int], None]
 Batch = tuple[Rubric, Sequence[JudgeItem]]
 
-_ASK_AGAIN = {
-    "zh": "上面的回复无法采用：{error}。请重新判断，只输出所要求的 JSON 对象，“id”为 {nonce}，不要输出别的内容。",
-    "en": 'This reply cannot be used: {error}. Judge again; output only the JSON object asked for, with "id" {nonce}, nothing else.',
-}
 _LONGEST_ECHO = 2_000
 
 
@@ -41,6 +38,30 @@ class _Case:
         item = self.item
         turns = [turn.content for turn in item.history]
         return "\n".join([item.question, item.response, item.reference or "", *item.accept, *item.points, *turns])
+
+
+class _Prompts(Sequence[ChatRequest]):
+    """The requests of some cases, each rendered when its turn comes: the first is sent at once, and no run holds all of them."""
+
+    def __init__(self, cases: Sequence[_Case], params: Mapping[str, float]) -> None:
+        self.cases = cases
+        self.params = params
+        self.formats = {
+            rubric.version: response_format(rubric) for rubric in {case.rubric.version: case.rubric for case in cases}.values()
+        }
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    @overload
+    def __getitem__(self, index: int) -> ChatRequest: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[ChatRequest]: ...
+    def __getitem__(self, index: int | slice) -> ChatRequest | Sequence[ChatRequest]:
+        if isinstance(index, slice):
+            return _Prompts(self.cases[index], self.params)
+        case = self.cases[index]
+        return ChatRequest(render(case.rubric, case.item, case.nonce), self.params, self.formats[case.rubric.version], case.key)
 
 
 class OpenAIJudge:
@@ -99,37 +120,35 @@ class OpenAIJudge:
 
     def _ask(self, cases: Sequence[_Case], verdicts: dict[str, Verdict], done: Callable[[Iterable[str]], None]) -> None:
         """Two rounds at most; fills `verdicts`."""
-        formats = {case.rubric.version: response_format(case.rubric) for case in cases}
+        prompts = _Prompts(cases, self.params)
         failed: list[tuple[_Case, ChatRequest]] = []
 
-        def settle(case: _Case, reply: ChatReply, again: ChatRequest | None) -> None:
-            parsed = _read(reply, case)
-            if again is not None and reply.error is None and parsed.state is not VerdictState.OK:
-                failed.append((case, self._again(case, again, reply, parsed)))
-                return
+        def settle(case: _Case, parsed: Parsed) -> None:
             verdicts[case.key] = verdict = self._verdict(case.rubric, parsed)
             if self.cache is not None:
                 self.cache.put(case.key, verdict)
             done([case.key])
 
-        first = [self._request(case, formats) for case in cases]
+        def first(index: int, reply: ChatReply) -> None:
+            parsed = _read(reply, cases[index])
+            if reply.error is None and parsed.state is not VerdictState.OK:
+                failed.append((cases[index], self._again(cases[index], prompts[index], reply, parsed)))
+            else:
+                settle(cases[index], parsed)
+
         try:
-            self._send(first, lambda index, reply: settle(cases[index], reply, first[index]))
-            again = list(failed)
-            self._send([request for _, request in again], lambda index, reply: settle(again[index][0], reply, None))
+            self._send(prompts, first)
+            self._send(
+                [request for _, request in failed], lambda index, reply: settle(failed[index][0], _read(reply, failed[index][0]))
+            )
         finally:
             if self.cache is not None:
                 self.cache.flush()
 
-    def _request(self, case: _Case, formats: dict[str, dict[str, object]]) -> ChatRequest:
-        turns = render(case.rubric, case.item, case.nonce)
-        return ChatRequest(turns, self.params, formats[case.rubric.version], case.key)
-
     def _again(self, case: _Case, request: ChatRequest, reply: ChatReply, parsed: Parsed) -> ChatRequest:
         """The same conversation with the useless reply and what was wrong with it."""
-        wording = _ASK_AGAIN.get(case.rubric.language.partition("_")[0], _ASK_AGAIN["en"])
         said = Message(role="assistant", content=(reply.text or "")[:_LONGEST_ECHO])
-        complaint = Message(role="user", content=wording.format(error=parsed.reason, nonce=case.nonce))
+        complaint = render_again(case.rubric, case.item, case.nonce, parsed.reason)
         return ChatRequest((*request.messages, said, complaint), request.params, request.response_format, request.tag)
 
     def _send(self, requests: Sequence[ChatRequest], on_reply: Callable[[int, ChatReply], None]) -> None:

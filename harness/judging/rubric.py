@@ -34,7 +34,11 @@ LONGEST: Final = 20_000
 SLOTS: Final = frozenset(
     {"question", "response", "history", "reference", "reference_kind", "accept", "points", "nonce", "labels", "low", "high"}
 )
-"""Names a template may use."""
+"""Names a template may use; `again` has `error` besides."""
+
+_AGAIN: Final = (
+    """This reply cannot be used: {{ error }}. Judge again and output only the JSON object asked for, with "id" {{ nonce }}."""
+)
 
 
 class Rubric(Frozen):
@@ -52,6 +56,8 @@ class Rubric(Frozen):
     system: str = Field(min_length=1)
     user: str = Field(min_length=1)
     """Templates (Jinja) with the names in `SLOTS`."""
+    again: str = Field(default=_AGAIN, min_length=1)
+    """Template of what is said after a reply that holds no verdict; it has `error` besides."""
     version: str
     """`name@` and the first 8 hex digits of the file's SHA-256."""
 
@@ -94,7 +100,7 @@ def load_rubric(path: Path) -> Rubric:
         key = str(first["loc"][0]) if first["loc"] else ""
         message = f"{key}: {first['msg']}" if key else first["msg"].removeprefix("Value error, ")
         raise DataError(message, file=path, line=_line_of(text, key)) from None
-    for field in ("system", "user"):
+    for field in ("system", "user", "again"):
         _check_template(rubric, field, text, path)
     return rubric
 
@@ -114,14 +120,15 @@ def _check_template(rubric: Rubric, field: str, text: str, path: Path) -> None:
     line = _line_of(text, field)
     try:
         used = meta.find_undeclared_variables(_environment().parse(template))
-        if unknown := sorted(used - SLOTS):
+        known = SLOTS | {"error"} if field == "again" else SLOTS
+        if unknown := sorted(used - known):
             raise DataError(
-                f"{field}: no placeholder named '{unknown[0]}'; there are: {', '.join(sorted(SLOTS))}", file=path, line=line
+                f"{field}: no placeholder named '{unknown[0]}'; there are: {', '.join(sorted(known))}", file=path, line=line
             )
         if field == "user" and (missing := sorted({"response", "nonce"} - used)):
             raise DataError(f"user: the template must use '{missing[0]}'", file=path, line=line)
         for item in (_FULL, _EMPTY):
-            _compiled(template).render(_values(rubric, item, "0" * 16))
+            _compiled(template).render(_values(rubric, item, "0" * 16), error="")
     except jinja2.TemplateSyntaxError as problem:
         opened = line and re.match(r'\s*\w+\s*=\s*("""|\'\'\')\s*$', text.splitlines()[line - 1])
         inside = (line or 0) + problem.lineno - (0 if opened else 1)
@@ -198,3 +205,8 @@ def render(rubric: Rubric, item: JudgeItem, nonce: str) -> tuple[Message, Messag
     system = _compiled(rubric.system).render(values).strip()
     user = _compiled(rubric.user).render(values).strip()
     return Message(role="system", content=system), Message(role="user", content=user)
+
+
+def render_again(rubric: Rubric, item: JudgeItem, nonce: str, error: str) -> Message:
+    """The user turn that asks once more after a reply without a verdict; `error` says what was wrong with it."""
+    return Message(role="user", content=_compiled(rubric.again).render(_values(rubric, item, nonce), error=error).strip())

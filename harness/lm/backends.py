@@ -1,8 +1,8 @@
 """Who answers: `hf` and `vllm` through lm-eval's own models, any OpenAI-compatible endpoint, or a replay of stored answers.
 
 A backend turns lm-eval requests into Responses and delivers each as soon as it exists; storing, resuming and progress are
-`StoredLM`'s. lm-eval's chat model aborts a whole run on one permanently failing request (a content filter's 400), so endpoints are
-asked through `harness.endpoint` instead.
+`StoredLM`'s. lm-eval's chat model aborts a whole run on one permanently failing request (a content filter's 400), so
+endpoints are asked through `harness.endpoint` instead.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class ChatLM(LM):  # type: ignore[misc]  # lm-eval is untyped
         """The messages as lm-eval's JSON string type."""
         return JsonChatStr(json.dumps(chat_history, ensure_ascii=False))
 
-    def generate_until(self, requests: list[Instance]) -> list[str]:
+    def generate_until(self, requests: list[Instance]) -> list[str]:  # noqa: ARG002
         """Not used: the backend answers."""
         raise ModelError("an endpoint is asked through its backend")
 
@@ -124,7 +124,7 @@ class ChatLM(LM):  # type: ignore[misc]  # lm-eval is untyped
 class ChatBackend:
     """Any OpenAI-compatible endpoint."""
 
-    unit = None
+    unit: int | None = None
     stored = True
 
     def __init__(self, endpoint: Endpoint, seed: int) -> None:
@@ -137,7 +137,7 @@ class ChatBackend:
         asked = [self._request(request) for request in requests]
         ask_many(self._endpoint, asked, lambda i, reply: deliver(i, _from_reply(reply)))
 
-    def loglikelihood(self, requests: Sequence[Instance], deliver: Deliver) -> None:
+    def loglikelihood(self, requests: Sequence[Instance], deliver: Deliver) -> None:  # noqa: ARG002
         """Chat endpoints give no prompt log-probabilities.
 
         Raises:
@@ -176,7 +176,7 @@ def _from_reply(reply: ChatReply) -> Response:
 class ReplayBackend:
     """Answers that exist already: of a finished run, or somebody's JSONL."""
 
-    unit = None
+    unit: int | None = None
     stored = False
 
     def __init__(self, answers: dict[str, Response], prompts: dict[str, str | tuple[Message, ...]] | None = None) -> None:

@@ -93,13 +93,15 @@ def published(
 
 
 def jsonl(*, file: str, dimension: str | None = None, keyed_only: bool = False, **settings: Any) -> Splits:
-    """A user's own benchmark: one JSON object a line with the fields of `Sample`, of which only `question` and `dimension` must be given.
+    """A user's own benchmark: one JSON object a line with fields of `Sample`; only `question` and `dimension` must be there.
 
     Raises:
         DataError: A line is not such an object (file and line are named).
     """
     where = beside(settings, file)
-    samples = assign_splits([_own_sample(where, n, line) for n, line in enumerate(decode(read_bytes(where), where).split("\n"), 1) if line.strip()])
+    samples = assign_splits(
+        [_own_sample(where, n, line) for n, line in enumerate(decode(read_bytes(where), where).split("\n"), 1) if line.strip()]
+    )
     return _finish(samples, dimension, keyed_only, settings)
 
 

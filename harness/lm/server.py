@@ -13,6 +13,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -38,6 +39,10 @@ ENVIRONMENT: Final = {"VLLM_HOST_IP": HOST, "VLLM_NO_USAGE_STATS": "1", "DO_NOT_
 _TICK: Final = 0.25
 _STOP: Final = 12.0
 """Seconds the supervisor has to end everything; it needs up to `supervise.GRACE` = 8."""
+_ERROR: Final = re.compile(r"\b(\w*Error|error)\b")
+_HARMLESS: Final = re.compile(r"\b(DEBUG|INFO|WARNING)\b")
+_STAMP: Final = re.compile(r"^(\([^)]* pid=\d+\) )?(ERROR \S+ \S+ \[[^\]]*\] )?")
+"""Process, level, time and place before the words of a line of vLLM's log."""
 
 
 @dataclass(frozen=True)
@@ -98,21 +103,27 @@ def supervised(command: list[str], *, log: Path | None = None) -> Iterator[tuple
     The log is removed if it was not asked for and the block ended well.
     """
     written = log or _temporary_log()
-    with written.open("wb") as out:
-        process = subprocess.Popen(  # noqa: S603
+    with tempfile.TemporaryDirectory(prefix="vllm-") as sockets:
+        process = _start(command, written, sockets)
+        try:
+            yield process, written
+        finally:
+            _stop(process)
+    if log is None:
+        written.unlink(missing_ok=True)
+
+
+def _start(command: list[str], log: Path, sockets: str) -> subprocess.Popen[bytes]:
+    """The supervisor, just started. Sockets of vLLM's processes stay behind, by default in the system's temporary folder."""
+    with log.open("wb") as out:
+        return subprocess.Popen(  # noqa: S603
             [sys.executable, "-I", str(SUPERVISOR), *command],
             stdin=subprocess.PIPE,
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env={**ENVIRONMENT, **os.environ},
+            env={"VLLM_RPC_BASE_PATH": sockets, **ENVIRONMENT, **os.environ},
         )
-    try:
-        yield process, written
-    finally:
-        _stop(process)
-    if log is None:
-        written.unlink(missing_ok=True)
 
 
 def flags(options: Mapping[str, Option]) -> list[str]:
@@ -180,8 +191,8 @@ def _last(log: Path) -> str:
 
 def _complaint(log: Path) -> str:
     """The first line that names an error, which is the cause; later ones are its echoes in other processes."""
-    named = [line for line in _lines(log) if "Error: " in line or "error: " in line]
-    return named[0][:300] if named else _last(log)
+    named = [line for line in _lines(log) if _ERROR.search(line) and not _HARMLESS.search(line)]
+    return _STAMP.sub("", named[0])[:300] if named else _last(log)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -74,7 +74,9 @@ class StoredLM(LM):  # type: ignore[misc]  # lm-eval is untyped
 
     def _answer(self, kind: str, requests: list[Instance]) -> list[Response]:
         keys = [request_key(self._fingerprint, kind, _plain(r.args)) for r in requests]
-        first = {key: request for key, request in reversed(list(zip(keys, requests, strict=True)))}
+        first: dict[str, Instance] = {}
+        for key, request in zip(keys, requests, strict=True):
+            first.setdefault(key, request)
         have = self._store.get(keys) if self._store and not self._fresh else {}
         self._report(len(have), len(first))
         for unit in self._units(kind, first, have):

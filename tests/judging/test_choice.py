@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
-from harness.judging.choice import RULES, extract_choice, find_choice, judge_choice
-from harness.schema import VerdictState
-from tests.judging.answers import AG, LAW, LONG, REALISTIC, TF, THREE, WAY, YN
+from harness.judging.choice import extract_choice
+from tests.judging.answers import AG, LAW, LONG, REALISTIC, TF, THREE, YN
 
 BARE = [
     "B", "b", "B.", "B。", "(B)", "（B）", "（Ｂ）", "Ｂ", "Ｂ．", "[B]", "【B】", "“B”", "'B'", "「B」", "B)", "B、", "B:", "B：否", "B.否", "B .否",

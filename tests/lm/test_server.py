@@ -44,8 +44,8 @@ VLLM = """
 import http.server, os, sys, time
 print("starting with", *sys.argv[1:], "meeting at", os.environ["VLLM_HOST_IP"], flush=True)
 if "--broken" in sys.argv:
-    print("INFO: a line before")
-    print("ValueError: head size 24 is not supported")
+    print("(APIServer pid=1) WARNING 11-21 12:37:12 [limits.py:25] This can cause `OSError: [Errno 24]`")
+    print("(EngineCore pid=2) ERROR 11-21 12:37:12 [core.py:126] ValueError: head size 24 is not supported")
     sys.exit("RuntimeError: engine core failed to start")
 if "--slow" in sys.argv:
     time.sleep(600)

@@ -28,7 +28,9 @@ def test_the_order_of_settings_is_not_part_of_the_key() -> None:
 
 
 def test_an_answer_comes_back_whole(tmp_path: Path) -> None:
-    response = Response(text="好\n\n的", finish_reason=FinishReason.LENGTH, prompt_tokens=3, completion_tokens=2, truncated_prompt=True)
+    response = Response(
+        text="好\n\n的", finish_reason=FinishReason.LENGTH, prompt_tokens=3, completion_tokens=2, truncated_prompt=True
+    )
     ResponseStore(tmp_path / "s.sqlite").put({"k": response})
     assert ResponseStore(tmp_path / "s.sqlite").get(["k", "other"]) == {"k": response}
 
