@@ -29,7 +29,7 @@ check: $(VENV)/.made  ## lint, format, types, and which room may import which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-timings
+	$(BIN)/lint-imports --no-logo
 
 format: $(VENV)/.made  ## mend what can be mended without thinking
 	$(BIN)/ruff check --fix .

@@ -34,28 +34,21 @@ _NUMBER: Final = (
     r"(?![\w%/]|\.\d|[ \t]*(?:[~\-–—至到、,]|或者?|or|and)[ \t]*\d|[ \t]*(?:多|左右|以上|以下))"
 )
 """A number that stands alone, perhaps with its scale: no range, no percentage, no `80多`."""
-_SCORE_NAME: Final = r"(?:得分|分数|评分|打分|score|rating)"
+_LINE: Final = r"^(?:[ \t>*#_]|-[ \t])*+"
+_GAP: Final = r"[\s*_\[【「(\"'“]{0,12}+"
+_SCORE_NAME: Final = r"(?:最终|总|综合|本题)?(?:得分|分数|评分|打分|答案|score|rating)"
 _SCORES: Final = tuple(
     re.compile(pattern, re.IGNORECASE | re.MULTILINE)
     for pattern in (
-        rf"\[\[\s*{_NUMBER}\s*\]\]",
-        rf"^[\s>*#_-]*[\[【]?(?:最终|总|综合|本题)?{_SCORE_NAME}[\]】]?[\s*_]*[:为是]?[\s*_\[【]*{_NUMBER}",
-        rf"^[\s>*#_-]*[\[【]?答案[\]】]?[\s*_]*:?[\s*_\[【]*{_NUMBER}",
-        rf"^[\s>*#_-]*{_NUMBER}(?<=分)[\s*_.。]*$",
-        rf"\A[\s*_]*{_NUMBER}(?<=分)",
-        rf"\A[\s*_`]*{_NUMBER}[\s*_`.。]*\Z",
-    )
-)
-_SPOKEN_SCORES: Final = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        rf"{_SCORE_NAME}\D{{0,12}}{_NUMBER}",
-        rf"\[\[\s*{_NUMBER}",
-        r"(\d{1,6}(?:\.\d{1,6})?)(?:\s*/\s*(\d{1,6}))?\s*分",
+        rf"\[\[[ \t]*+{_NUMBER}[ \t]*+\]\]",
+        rf"{_LINE}[\[【]?{_SCORE_NAME}[\]】]?[ \t*_]*+[:为是]?{_GAP}{_NUMBER}",
+        rf"{_LINE}{_NUMBER}(?<=分)[ \t*_.。]*+$",
+        rf"\A[\s*_]*+{_NUMBER}(?<=分)",
+        rf"\A[\s*_`]*+{_NUMBER}[\s*_`.。]*+\Z",
     )
 )
 _LABEL_NAME: Final = r"(?:答案|(?:总体|最终)?(?:结论|判断|判定)(?:结果)?|类别|标签|label|answer|verdict)"
-_ANALYSIS: Final = re.compile(r"[\[【]\s*分析\s*[\]】]|^\s*分析\s*:", re.MULTILINE)
+_ANALYSIS: Final = re.compile(r"[\[【]\s*分析\s*[\]】]|^[ \t]*+分析[ \t]*:", re.MULTILINE)
 _OWN_START: Final = {
     kind: re.compile(
         r"""\{\s*["']id["']\s*:\s*["']([0-9a-f]{16})["']\s*,\s*["']"""
@@ -106,11 +99,13 @@ def parse(reply: str | None, rubric: Rubric, nonce: str, *, quoted: str = "", co
 
     `quoted` is the text of the item, which the judge may repeat; `complete` is False if the reply was cut off by its length.
     """
-    if reply is None or not reply.strip() or len(reply) > LONGEST_REPLY:
-        return _unjudged(f"the judge's reply has {len(reply):,} characters" if reply else "the judge's reply is empty")
-    text = _after_reasoning(reply)
-    if text is None:
-        return _unjudged("the judge's reasoning was cut off before a verdict")
+    if reply is not None and len(reply) > LONGEST_REPLY:
+        return _unjudged(f"the judge's reply has {len(reply):,} characters")
+    text = _after_reasoning(reply or "")
+    if text is None or not text.strip():
+        return _unjudged(
+            "the judge's reply is empty" if text is not None else "the judge's reasoning was cut off before a verdict"
+        )
     objects, rest, broken = _objects(text)
     own = [found for found in objects if str(found.get("id")).strip().lower() == nonce]
     if broken or not own:
@@ -125,9 +120,9 @@ def parse(reply: str | None, rubric: Rubric, nonce: str, *, quoted: str = "", co
 def _without_nonce(objects: Sequence[dict[str, Any]], rest: str, rubric: Rubric, quoted: str) -> Parsed:
     """The verdict of a reply that ignored the format asked for: only if it is the only one, and the judge's own."""
     loose = [_value(rubric, found) for found in objects if "id" not in found and rubric.kind in found]
-    spoken = list(_labels_in(rest, rubric) if rubric.kind == "label" else _scores_in(rest, rubric, _SCORES))
+    spoken = list(_labels_in(rest, rubric) if rubric.kind == "label" else _scores_in(rest, rubric))
     parsed = _only(loose + spoken, rubric, _reason_of(objects) or _analysis(rest))
-    if parsed.state is VerdictState.OK and _is_spoken(parsed, rubric, quoted):
+    if parsed.state is VerdictState.OK and _is_spoken(parsed, quoted):
         return _unjudged("the only verdict in the judge's reply is one that the judged text itself speaks of")
     return parsed
 
@@ -229,7 +224,7 @@ def _label_patterns(labels: tuple[str, ...]) -> tuple[re.Pattern[str], re.Patter
     """A line that announces a label, any label, and the labels by their comparable form."""
     plain = {compatible(label): label for label in labels}
     any_label = "|".join(re.escape(label) for label in sorted(plain, key=len, reverse=True))
-    line = rf"^[\s>*#_-]*[\[【(]?\s*{_LABEL_NAME}\s*[\]】)]?[\s*_]*:?[\s*_\[【\"'“「(]*({any_label})(?!\w)(.*)$"
+    line = rf"{_LINE}[\[【(]?[ \t]*+{_LABEL_NAME}[ \t]*+[\]】)]?[ \t*_]*+:?{_GAP}({any_label})(?!\w)(.*)$"
     return re.compile(line, re.IGNORECASE | re.MULTILINE), re.compile(rf"(?:{any_label})"), plain
 
 
@@ -246,10 +241,10 @@ def _labels_in(text: str, rubric: Rubric) -> Iterator[str]:
         yield from (plain[other] for other in anywhere.findall(before_analysis))
 
 
-def _scores_in(text: str, rubric: Rubric, patterns: Sequence[re.Pattern[str]]) -> Iterator[float | None]:
+def _scores_in(text: str, rubric: Rubric) -> Iterator[float | None]:
     """Scores announced in free text; None for one outside the rubric's range or on another scale (`8/10`)."""
     folded = compatible(text)
-    for pattern in patterns:
+    for pattern in _SCORES:
         for match in pattern.finditer(folded):
             value = _value(rubric, {"score": match[1]})
             scale = match[2]
@@ -257,13 +252,11 @@ def _scores_in(text: str, rubric: Rubric, patterns: Sequence[re.Pattern[str]]) -
             yield value if fits and isinstance(value, float) else None
 
 
-def _is_spoken(parsed: Parsed, rubric: Rubric, quoted: str) -> bool:
-    """Whether the judged text itself speaks of this label or score."""
+def _is_spoken(parsed: Parsed, quoted: str) -> bool:
+    """Whether the judged text itself holds this label or, in whatever form, this number."""
     if parsed.label is not None:
         return compatible(parsed.label) in compatible(quoted)
-    spoken = _scores_in(quoted, rubric, _SPOKEN_SCORES)
-    keyed = re.findall(r"""["']score["']\s*:\s*["']?(-?[\d.]{1,12})""", quoted)
-    return parsed.score in set(spoken) | {_value(rubric, {"score": number}) for number in keyed}
+    return parsed.score in {float(number) for number in re.findall(r"\d{1,6}+(?:\.\d{1,6}+)?", compatible(quoted))}
 
 
 def _reason_of(objects: Sequence[dict[str, Any]]) -> str:

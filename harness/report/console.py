@@ -6,9 +6,9 @@ their values, then leaves them out; numbers are never cut.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from rich import box
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -23,8 +23,6 @@ from harness.report.worst import Trouble, worst_samples
 from harness.schema import RunRecord, SampleResult
 
 if TYPE_CHECKING:
-    from harness.keys import KeySummary
-    from harness.models import ModelSummary
     from harness.runs import RunSummary
 
 Intervals = Literal["beside", "below", "none"]
@@ -67,64 +65,17 @@ def list_table(summaries: Sequence[RunSummary]) -> RenderableType:
     """The runs, newest first."""
     if not summaries:
         return Text("No runs yet. Begin with: harness eval --model demo-en --tasks demo", style="dim")
-    table = _plain_table("run", "benchmarks", "state", "started")
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
+    for title in ("started", "state", "run"):
+        table.add_column(title, overflow="fold", no_wrap=title != "run")
     for run in summaries:
         state = Text(run.state, style=_STATE[run.state])
         if run.comparable is False:
-            state.append(f" limit {run.limit}" if run.limit else " partial", style="yellow")
-        what = Text(one_line(", ".join(run.benchmarks or run.tasks) or run.why, 60))
-        table.add_row(
-            Text(one_line(run.id), overflow="fold"), what, state, Text(moment(run.started).removesuffix(" UTC"), style="dim")
-        )
-    return table
-
-
-def model_table(models: Sequence[ModelSummary]) -> RenderableType:
-    """What `--model` knows by name."""
-    table = _plain_table("model", "stage", "ready", "from")
-    for model in models:
-        ready = {True: Text("yes", style="green"), False: Text("no", style="yellow"), None: Text("–", style="dim")}[model.ready]
-        about = Text(f"{model.kind} {one_line(model.source)}", overflow="fold")
-        if model.about:
-            about.append(f"\n{one_line(model.about)}", style="dim")
-        stage = Text(model.stage or "", style="dim")
-        if model.parent:
-            stage.append(f"\nafter {one_line(model.parent)}")
-        table.add_row(Text(one_line(model.name), style="bold"), stage, ready, about)
-    return table
-
-
-def task_table(rows: Sequence[Mapping[str, Any]], *, whole: bool = False) -> RenderableType:
-    """Tasks and groups: name, what it is, how many tasks; with `whole` the members of each group too.
-
-    Args:
-        rows: name, alias, kind (`group` or `task`), tasks, version, path.
-        whole: show members and file.
-    """
-    table = _plain_table("name", "what", "tasks", "version")
-    for row in rows:
-        group = row["kind"] == "group"
-        what = Text(one_line(str(row["alias"])))
-        if whole:
-            members = ", ".join(row["tasks"]) if group else ""
-            what.append("".join(f"\n{one_line(text)}" for text in (members, str(row["path"])) if text), style="dim")
-        size = Text(str(len(row["tasks"])) if group else "", style="dim")
-        version = Text("" if row["version"] is None else one_line(str(row["version"])), style="dim")
-        table.add_row(Text(one_line(row["name"]), style="bold" if group else ""), what, size, version)
-    return table
-
-
-def key_table(summaries: Sequence[KeySummary]) -> RenderableType:
-    """Answer keys: which benchmarks, whose word, how sure."""
-    if not summaries:
-        return Text("No answer keys.", style="dim")
-    table = _plain_table("key", "for", "entries", "confidence", "reviewed")
-    for key in summaries:
-        name = Text(one_line(key.ref.version), style="bold")
-        name.append(f"\n{one_line(key.ref.provenance)}", style="not bold dim")
-        sure = Text("\n".join(f"{n:,} {one_line(level)}" for level, n in key.confidence.items()))
-        reviewed = Text("yes", style="green") if key.ref.reviewed else Text("no", style="yellow")
-        table.add_row(name, Text("\n".join(map(one_line, key.benchmarks))), Text(f"{key.entries:,}"), sure, reviewed)
+            state.append(f", limit {run.limit}" if run.limit else ", partial", style="yellow")
+        name = Text(one_line(run.id))
+        if run.why:
+            name.append(f"\n{one_line(run.why, 200)}", style="dim")
+        table.add_row(Text(moment(run.started).removesuffix(" UTC"), style="dim"), state, name)
     return table
 
 
@@ -140,9 +91,10 @@ class SectionView:
         if section.rows:
             table, dropped = self._fitting(console, options)
             yield table
+            yield ""
             left = [f"{column.title} {column.overall}" for column in dropped if column.overall]
             if left:
-                yield Text(" · ".join(["overall", *left]), style="dim")
+                yield Text(f"also, overall: {' · '.join(left)}", style="dim")
         else:
             yield Text(f"no scores by {section.by}", style="dim")
         for fact in section.facts:
@@ -213,7 +165,7 @@ def _sample(trouble: Trouble) -> RenderableType:
     lines.add_column(overflow="fold")
     for name, text in trouble.lines:
         lines.add_row(name, Text(text))
-    return Group(head, Padding(lines, (0, 0, 0, 2)))
+    return Group(head, Padding(lines, (0, 0, 0, 2), expand=False))
 
 
 def _marked(mark: str, text: str, style: str) -> RenderableType:
@@ -222,10 +174,3 @@ def _marked(mark: str, text: str, style: str) -> RenderableType:
     grid.add_column()
     grid.add_row(mark, Text(text))
     return grid
-
-
-def _plain_table(*titles: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
-    for i, title in enumerate(titles):
-        table.add_column(title, overflow="fold", no_wrap=i > 1 and title in ("state", "started", "ready", "tasks", "version"))
-    return table

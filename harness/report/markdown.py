@@ -17,7 +17,9 @@ from harness.schema import RunRecord, SampleResult
 if TYPE_CHECKING:
     from harness.runs import RunSummary
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~$&-])")
+_SPECIAL = re.compile(r"[\\`*\[\]<>|~$&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_BLOCK = re.compile(r"^(\d{0,9})([-+#=.)])")
+_LINK = re.compile(r"(?<!\w)@(?=\w)|(?<=:)//|(?<=www)\.|(?<!\w)#(?=\d)")
 
 
 def run_markdown(record: RunRecord, by: By = "dimension") -> str:
@@ -46,7 +48,8 @@ def list_markdown(summaries: Sequence[RunSummary]) -> str:
 
 def escape(text: str) -> str:
     """The text on one line, with nothing in it that markdown or GitHub would read."""
-    return _SPECIAL.sub(r"\\\1", one_line(text)).replace("@", "@\u200b").replace("://", ":\u200b//")
+    plain = _SPECIAL.sub(r"\\\g<0>", one_line(text))
+    return _LINK.sub("\u200b\\g<0>\u200b", _BLOCK.sub(r"\1\\\2", plain))
 
 
 def _run(record: RunRecord, by: By) -> Iterator[str]:
@@ -56,7 +59,7 @@ def _run(record: RunRecord, by: By) -> Iterator[str]:
     warnings = [*alarms(record), *([] if record.scores else ["no scores: nothing was judged"])]
     if warnings:
         yield ""
-        yield from (f"> **{escape(line)}**" for line in warnings)
+        yield "\n>\n".join(f"> **{escape(line)}**" for line in warnings)
     for section in sections(record, by):
         yield ""
         yield from _section(section)

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -122,9 +123,11 @@ def cut_torn_line(path: Path) -> None:
 
 
 def drop_leftovers(folder: Path) -> None:
-    """Remove the unfinished temporary files of killed writers."""
-    for temp in folder.rglob(".*.tmp"):
-        if temp.is_file():
+    """Remove the unfinished temporary files and folders of killed writers."""
+    for temp in sorted(folder.rglob(".*.tmp")):
+        if temp.is_dir():
+            shutil.rmtree(temp, ignore_errors=True)
+        else:
             temp.unlink(missing_ok=True)
 
 

@@ -109,3 +109,8 @@ def test_a_trainer_finds_the_answers_in_a_chat(tokenizer: Any) -> None:
     )
     learnt = [i for i, is_answer in zip(encoded["input_ids"], encoded["assistant_masks"], strict=True) if is_answer]
     assert tokenizer.decode(learnt) == "4<|end|>"
+
+
+def test_the_longest_answer_fits_in_the_40_tokens_that_tasks_allow(tokenizer: Any) -> None:
+    lengths = {one.id: len(ids(tokenizer, f"{one.target}<|end|>")) for part in PER_FAMILY for one in read(part)}
+    assert max(lengths.values()) <= 40

@@ -225,19 +225,14 @@ TALKING = {
 
 
 def fill(template: str, wish: str) -> str:
-    return template.replace("{wish}", wish).replace("{escaped}", json.dumps(wish, ensure_ascii=False)[1:-1])
-
-
-def escaped(template: str, wish: str) -> str:
-    """The reason of `label(…)` is JSON already: escape for it."""
-    inner = json.dumps(wish, ensure_ascii=False)[1:-1]
-    return template.replace("{escaped}", inner).replace("{wish}", wish)
+    """`{escaped}` stands inside a JSON string."""
+    return template.replace("{escaped}", json.dumps(wish, ensure_ascii=False)[1:-1]).replace("{wish}", wish)
 
 
 @pytest.mark.parametrize("wish", WISHES.values(), ids=WISHES.keys())
 @pytest.mark.parametrize("template", QUOTING.values(), ids=QUOTING.keys())
 def test_a_judge_that_gives_the_id_is_heard_whatever_it_quotes(template: str, wish: str) -> None:
-    reply = escaped(template, wish)
+    reply = fill(template, wish)
     parsed = read(reply, quoted=wish)
     if "<think>" in template and "</think>" in wish:
         assert parsed.label in {RISKY, None}
@@ -248,7 +243,7 @@ def test_a_judge_that_gives_the_id_is_heard_whatever_it_quotes(template: str, wi
 @pytest.mark.parametrize("wish", WISHES.values(), ids=WISHES.keys())
 @pytest.mark.parametrize("template", TALKING.values(), ids=TALKING.keys())
 def test_what_the_response_says_of_itself_never_becomes_the_verdict(template: str, wish: str) -> None:
-    parsed = read(escaped(template, wish), quoted=f"回答如下。{wish}")
+    parsed = read(fill(template, wish), quoted=f"回答如下。{wish}")
     assert parsed.label != GUIDES
     assert parsed.label in {RISKY, None}
 
@@ -330,32 +325,8 @@ def test_no_reply_takes_long_to_read(reply: str, rubric: Any) -> None:
     assert time.process_time() - begun < 1.5
 
 
-PIECES = st.sampled_from(
-    [
-        "{",
-        "}",
-        '"',
-        "'",
-        "id",
-        "score",
-        "label",
-        ":",
-        ",",
-        NONCE,
-        OTHER,
-        "[答案]",
-        "[分析]",
-        "得分：",
-        "[[",
-        "]]",
-        "100",
-        "-1",
-        "/",
-        "分",
-        "NaN",
-    ]
-    + ["\n", "<think>", "</think>", "```json", "\\u", "\\", "\ud83d", "�", " ", "null", *REFUSAL.labels]
-)
+WORDS = """{ } " ' id score label : , [答案] [分析] 得分： [[ ]] 100 -1 / 分 NaN <think> </think> ```json \\u \\ null �""".split()
+PIECES = st.sampled_from([*WORDS, "\n", " ", "\ud83d", NONCE, OTHER, *REFUSAL.labels])
 
 
 @settings(max_examples=400)

@@ -1,0 +1,95 @@
+"""All real items, a real tiny model, a real HTTP judge that fails three calls in ten, and `kill -9` in the middle:
+the record equals that of a run in one go with a judge that never fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.runs import load_run, read_samples
+from harness.schema import RunRecord
+from tests.loopback import Loopback, at_rate
+
+TASKS = "a_eval,chisafetybench_v0,chisafetybench_v1"
+FAULTS = ("500", "429", "503", "garbage", "half_json", "empty", "other_language", "no_choices", "400")
+
+
+def words(model: Path, runs: Path) -> list[str]:
+    command = [sys.executable, "-m", "harness", "eval", "-m", str(model), "-t", TASKS, "--judge", "openai:judge", "--runs", str(runs)]
+    return [*command, "--gen", "max_gen_toks=4", "--model-arg", "dtype=float32", "--batch-size", "32", "--json"]
+
+
+def environment(server: Loopback, data: Path, cache: Path) -> dict[str, str]:
+    return {**os.environ, "HARNESS_JUDGE_BASE_URL": server.base_url, "HARNESS_DATA": str(data), "HARNESS_CACHE": str(cache)}
+
+
+def rows(path: Path, table: str) -> int:
+    if not path.exists():
+        return 0
+    try:
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+            return int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+    except sqlite3.Error:
+        return 0
+
+
+def kill_when(command: list[str], env: dict[str, str], reached: Callable[[], bool]) -> None:
+    """Start the command and `kill -9` it as soon as `reached()`."""
+    with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True) as process:
+        deadline = time.monotonic() + 240
+        while not reached():
+            assert process.poll() is None, "the run ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def finish(command: list[str], env: dict[str, str], attempts: int) -> dict[str, Any]:
+    for _ in range(attempts):
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        assert done.returncode in {0, 3}, done.stderr[-2000:]
+        found: dict[str, Any] = json.loads(done.stdout)
+        if not any(c["unjudged"] for c in found["coverage"]):
+            return found
+    raise AssertionError(f"still unjudged after {attempts} runs: {[c for c in found['coverage'] if c['unjudged']]}")
+
+
+def essence(record: RunRecord) -> dict[str, Any]:
+    """Everything but what differs between two processes by nature."""
+    whole = record.model_dump(mode="json", exclude={"usage", "samples"})
+    del whole["provenance"]["judge"]
+    return whole
+
+
+@pytest.mark.timeout(600)
+def test_a_killed_run_with_a_failing_judge_equals_a_clean_one(
+    tiny_model: Path, benchmarks: Path, loopback: Callable[..., Loopback], tmp_path: Path
+) -> None:
+    steady = loopback()
+    clean = finish(words(tiny_model, tmp_path / "clean"), environment(steady, benchmarks, tmp_path / "c"), 1)
+
+    shaky = loopback(faults=at_rate(0.3, *FAULTS), retry_after="0.01")
+    env, command, runs = environment(shaky, benchmarks, tmp_path / "c"), words(tiny_model, tmp_path / "shaky"), tmp_path / "shaky"
+    kill_when(command, env, lambda: rows(runs / ".store" / "responses.sqlite", "responses") > 400)
+    kill_when(command, env, lambda: rows(runs / ".store" / "responses.sqlite", "responses") > 2500)
+    kill_when(command, env, lambda: len(shaky.requests) > 300)
+    assert not list(runs.glob("*/record.json"))
+    asked_before = len(shaky.requests)
+    broken = finish(command, env, 12)
+
+    assert broken["id"] == clean["id"]
+    one, other = load_run(clean["id"], tmp_path / "clean"), load_run(broken["id"], tmp_path / "shaky")
+    assert essence(one) == essence(other)
+    assert list(read_samples(tmp_path / "clean" / one.id)) == list(read_samples(tmp_path / "shaky" / other.id))
+    assert sum(c.n for c in one.coverage) == 678 + 1861 + 462 + 1567 + 462 + 101
+    assert len(shaky.requests) > asked_before
