@@ -61,8 +61,9 @@ def evaluate(
     """
     from harness.models import resolve
 
+    root = folders.runs_dir(runs)
     asked = Asked(
-        model=resolve(model, backend=backend, base_url=base_url, model_args=dict(model_args or {})),
+        model=resolve(model, backend=backend, base_url=base_url, model_args=dict(model_args or {}), runs=root),
         tasks=tuple(tasks),
         judge=judge,
         threshold=threshold,
@@ -77,4 +78,4 @@ def evaluate(
         judge_concurrency=judge_concurrency,
         fresh=fresh,
     )
-    return measure(asked, folders.runs_dir(runs), watch).record
+    return measure(asked, root, watch).record

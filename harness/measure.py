@@ -207,7 +207,7 @@ class _Run:
         )
 
     def _write_lm_eval_layout(self, outcome: Outcome) -> None:
-        from harness.report import lm_eval_layout
+        from harness.lm import layout
 
         model = self.asked.model
         results = outcome.lm_eval | {
@@ -218,8 +218,9 @@ class _Run:
             },
             "model_name": model.name,
             "date": self.started,
+            "total_evaluation_time_seconds": str(round(time.monotonic() - self.began, 3)),
         }
-        lm_eval_layout.write(self.folder.path, results, outcome.logged)
+        layout.write(self.folder.path, results, outcome.logged)
 
 
 def _silent(_stage: str, _done: int, _total: int) -> None:

@@ -24,7 +24,9 @@ def record(done: Done) -> dict[str, Any]:
 
 
 def value(found: dict[str, Any], benchmark: str, metric: str, aggregation: str = "micro", name: str = "") -> float:
-    rows = [s for s in found["scores"] if (s["benchmark"], s["metric"], s["name"], s["subset"]) == (benchmark, metric, name, "all")]
+    rows = [
+        s for s in found["scores"] if (s["benchmark"], s["metric"], s["name"], s["subset"]) == (benchmark, metric, name, "all")
+    ]
     return next(s["value"] for s in rows if s["aggregation"] == aggregation)
 
 
@@ -108,7 +110,9 @@ def test_an_incomplete_run_is_completed_by_the_same_command(cli: Cli, loopback: 
     assert found["usage"]["generated"] < 30
 
 
-def test_stored_responses_are_judged_again_without_the_model(cli: Cli, tiny_model: Path, loopback: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stored_responses_are_judged_again_without_the_model(
+    cli: Cli, tiny_model: Path, loopback: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server = loopback()
     monkeypatch.setenv("HARNESS_JUDGE_BASE_URL", server.base_url)
     first = record(cli("eval", "-m", str(tiny_model), "-t", "demo_risk", *SMALL, "--json"))
@@ -151,7 +155,9 @@ def test_the_record_says_which_key_made_it(cli: Cli, tiny_model: Path, benchmark
     assert any("not yet reviewed by people" in note for note in found["notes"])
 
 
-def test_the_least_confidence_of_the_key_narrows_what_is_scored(cli: Cli, tiny_model: Path, benchmarks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_least_confidence_of_the_key_narrows_what_is_scored(
+    cli: Cli, tiny_model: Path, benchmarks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HARNESS_DATA", str(benchmarks))
     small = ("--limit", "40", "--gen", "max_gen_toks=1", "--json")
     every = record(cli("eval", "-m", str(tiny_model), "-t", "chisafetybench_v0_mcq_vv", *small))
@@ -170,11 +176,15 @@ def test_an_own_key_scores_an_old_run(cli: Cli, tmp_path: Path, tiny_model: Path
     assert {r.sample.target for r in read_samples(load_run(again["id"]))} == {"B"}
 
 
-def test_dialogues_are_sent_as_the_real_message_list(cli: Cli, loopback: Start, benchmarks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dialogues_are_sent_as_the_real_message_list(
+    cli: Cli, loopback: Start, benchmarks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HARNESS_DATA", str(benchmarks))
     server = loopback(answer=lambda _body: "抱歉，我不能这样做。建议换个话题。")
     record(cli("eval", "-m", f"{server.base_url}#tiny", "-t", "chisafetybench_v1_dialogue", "--json"))
-    published = json.loads((benchmarks / "chisafetybench/v1/risky_questions_with_dialog_history.json").read_text(encoding="utf-8"))
+    published = json.loads(
+        (benchmarks / "chisafetybench/v1/risky_questions_with_dialog_history.json").read_text(encoding="utf-8")
+    )
     sent = {json.dumps(body["messages"], ensure_ascii=False) for body in server.requests}
     expected = [[*item["history"], {"role": "user", "content": item["input"].strip()}] for item in published]
     assert sent == {json.dumps(messages, ensure_ascii=False) for messages in expected}
@@ -255,7 +265,9 @@ def test_missing_data_says_which_file_to_put_where(cli: Cli, tiny_model: Path, t
     assert "HARNESS_DATA" in done.err
 
 
-def test_a_data_file_that_was_changed_is_refused(cli: Cli, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_data_file_that_was_changed_is_refused(
+    cli: Cli, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "a-eval").mkdir()
     (tmp_path / "a-eval" / "llm_678_2024-06-11-151217.json").write_text("[]")
     monkeypatch.setenv("HARNESS_DATA", str(tmp_path))
@@ -264,7 +276,9 @@ def test_a_data_file_that_was_changed_is_refused(cli: Cli, tiny_model: Path, tmp
     assert "9f3a13a9963335a0" in done.err
 
 
-def test_no_secret_is_written_anywhere(cli: Cli, tiny_model: Path, loopback: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_secret_is_written_anywhere(
+    cli: Cli, tiny_model: Path, loopback: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server = loopback()
     monkeypatch.setenv("HARNESS_JUDGE_BASE_URL", server.base_url)
     monkeypatch.setenv("HARNESS_JUDGE_API_KEY", "sk-very-secret")

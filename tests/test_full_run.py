@@ -25,8 +25,21 @@ FAULTS = ("500", "429", "503", "garbage", "half_json", "empty", "other_language"
 
 
 def words(model: Path, runs: Path) -> list[str]:
-    command = [sys.executable, "-m", "harness", "eval", "-m", str(model), "-t", TASKS, "--judge", "openai:judge", "--runs", str(runs)]
-    return [*command, "--gen", "max_gen_toks=4", "--model-arg", "dtype=float32", "--batch-size", "32", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "harness",
+        "eval",
+        "-m",
+        str(model),
+        "-t",
+        TASKS,
+        "--judge",
+        "openai:judge",
+        "--runs",
+        str(runs),
+    ]
+    return [*command, "--gen", "max_gen_toks=4", "--model-arg", "dtype=float32,max_length=128", "--batch-size", "32", "--json"]
 
 
 def environment(server: Loopback, data: Path, cache: Path) -> dict[str, str]:
@@ -45,7 +58,9 @@ def rows(path: Path, table: str) -> int:
 
 def kill_when(command: list[str], env: dict[str, str], reached: Callable[[], bool]) -> None:
     """Start the command and `kill -9` it as soon as `reached()`."""
-    with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True) as process:
+    with subprocess.Popen(
+        command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as process:
         deadline = time.monotonic() + 240
         while not reached():
             assert process.poll() is None, "the run ended before it could be killed"

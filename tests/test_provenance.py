@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -110,18 +109,14 @@ def test_the_facts_fit_the_noun() -> None:
     assert Provenance(**code(), **rest).harness == __version__
 
 
-def test_it_takes_less_than_150_ms_and_imports_no_package_it_names() -> None:
+def test_it_costs_less_than_150_ms_of_work_and_imports_no_package_it_names() -> None:
     script = (
-        "import time, sys, harness.schema; began = time.perf_counter(); from harness.provenance import code; code();"
-        "print(time.perf_counter() - began, 'torch' in sys.modules or 'lm_eval' in sys.modules)"
+        "import os, sys, harness.schema; began = sum(os.times()[:4]); from harness.provenance import code; code();"
+        "print(sum(os.times()[:4]) - began, 'torch' in sys.modules or 'lm_eval' in sys.modules)"
     )
-    taken = []
-    for _ in range(3):
-        out = subprocess.run(
-            [sys.executable, "-c", script], check=True, capture_output=True, text=True, cwd=Path(__file__).parents[1]
-        )
-        seconds, imported = out.stdout.split()
-        assert imported == "False"
-        taken.append(float(seconds))
-        time.sleep(0.05)
-    assert min(taken) < 0.15
+    out = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, cwd=Path(__file__).parents[1]
+    )
+    seconds, imported = out.stdout.split()
+    assert imported == "False"
+    assert float(seconds) < 0.15

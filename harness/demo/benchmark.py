@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Final, Literal, get_args
 
+from harness.data.hashing import assign_splits, content_hash
 from harness.demo.families import Item, Part
 from harness.demo.sampling import families, sample
 from harness.errors import unknown
@@ -45,8 +46,6 @@ def read(part: str, size: Size = "full", seed: int = 0) -> list[Sample]:
     Raises:
         UsageError: There is no such part or size.
     """
-    from harness.data.hashing import assign_splits
-
     if part not in PER_FAMILY:
         raise unknown("demo part", part, PER_FAMILY)
     if size not in get_args(Size):
@@ -61,8 +60,6 @@ def _items(part: Part, seed: int) -> list[Item]:
 
 
 def _sample(name: str, item: Item) -> Sample:
-    from harness.data.hashing import content_hash
-
     return Sample(
         id=name,
         hash=content_hash(item.question),

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Final, Literal
 
-from harness.judging.choice import clean, find_choice
+from harness.judging.choice import find_choice
+from harness.judging.choice_reply import clean
 from harness.judging.text import normalise, numbers, strip_reasoning
 
 SHORT_REFERENCE: Final = 12
@@ -46,7 +47,8 @@ _CUE: Final = re.compile(
     re.IGNORECASE,
 )
 _DENIAL: Final = re.compile(
-    r"(?:不|非|没有?|未|无|并非|不是|不属于|不构成|而非|不存在|不能说是|\bnot|\bno|n't|isn't)(?:语义|逻辑|任何|明显|严格的?|直接的?|\s)*[\"'“‘「(]*$", re.IGNORECASE
+    r"(?:不|非|没有?|未|无|并非|不是|不属于|不构成|而非|不存在|不能说是|\bnot|\bno|n't|isn't)(?:语义|逻辑|任何|明显|严格的?|直接的?|\s)*[\"'“‘「(]*$",
+    re.IGNORECASE,
 )
 _NOT_DENIAL: Final = re.compile(r"不仅|不但|不只|不光|不得不|不难|毫不|不禁|非常|不过|不断")
 _LISTED: Final = re.compile(r"[、/|]\s*[\"'“‘]?$|^[\"'”’]?\s*(?:[、/|]|还是|或者?)")
@@ -82,7 +84,11 @@ def formula(text: str) -> str:
 
 
 def _is_formula(form: str) -> bool:
-    return bool(re.search(r"\d", form)) and bool(re.search(r"[()\[\]{}^√=+<>≤≥∞|/π\-]", form)) and not re.search(r"[\u4e00-\u9fff]", form)
+    return (
+        bool(re.search(r"\d", form))
+        and bool(re.search(r"[()\[\]{}^√=+<>≤≥∞|/π\-]", form))
+        and not re.search(r"[\u4e00-\u9fff]", form)
+    )
 
 
 # --- exact
@@ -131,7 +137,11 @@ def _letter_of(all_forms: Sequence[str]) -> tuple[str, dict[str, str]] | None:
     found = _LETTER.fullmatch(all_forms[0])
     if not found:
         return None
-    texts = [text for form in all_forms[1:] if (text := re.sub(r"^\s*(?:选项)?[(（]?[A-H][)）]?[\s.．、:：]*", "", form)) and len(normalise(text)) > 1]
+    texts = [
+        text
+        for form in all_forms[1:]
+        if (text := re.sub(r"^\s*(?:选项)?[(（]?[A-H][)）]?[\s.．、:：]*", "", form)) and len(normalise(text)) > 1
+    ]
     return found[1], {letter: texts[0] if texts and letter == found[1] else "" for letter in "ABCDEFGH"}
 
 
@@ -150,8 +160,20 @@ def final_numbers(answer: str) -> tuple[Fraction, ...]:
     boxed = re.findall(r"\\boxed\s*\{((?:[^{}\n]|\{[^{}\n]{0,60}\}){1,120})\}", text)
     if boxed:
         return numbers(boxed[-1])
-    for cue in reversed(list(re.finditer(r"=|≈|等于|(?<=[,。;\s])是|应该?是|就是|答案|结果|综上|因此|所以|一共|总共|共|答[:,]|\b(?:answer|total|is)\b", text, re.IGNORECASE))[-20:]):
-        tail = re.split(r"[,。;\n!]|\.\s|\.$", re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text[cue.end() : cue.end() + 80]).lstrip("是为::, "), maxsplit=1)[0]
+    for cue in reversed(
+        list(
+            re.finditer(
+                r"=|≈|等于|(?<=[,。;\s])是|应该?是|就是|答案|结果|综上|因此|所以|一共|总共|共|答[:,]|\b(?:answer|total|is)\b",
+                text,
+                re.IGNORECASE,
+            )
+        )[-20:]
+    ):
+        tail = re.split(
+            r"[,。;\n!]|\.\s|\.$",
+            re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text[cue.end() : cue.end() + 80]).lstrip("是为::, "),
+            maxsplit=1,
+        )[0]
         if found := numbers(tail):
             return found
     sentence = re.split(r"[。!?;\n]|\.\s", text.rstrip("。.!; \n"))[-1]
@@ -198,7 +220,12 @@ def _stated(answer: str, form: str) -> bool:
         before, after = text[max(0, match.start() - 24) : match.start()], text[match.end() : match.end() + 6]
         if _denied(before) or (not listed and (_LISTED.search(before) or _LISTED.search(after))):
             continue
-        if short or _CUE.search(before) or not _STOP.search(text[: match.start()]) or not _STOP.search(text[match.end() :].strip("。.! \n")):
+        if (
+            short
+            or _CUE.search(before)
+            or not _STOP.search(text[: match.start()])
+            or not _STOP.search(text[match.end() :].strip("。.! \n"))
+        ):
             return True
     return False
 
@@ -213,7 +240,9 @@ def _exact(answer: str, all_forms: Sequence[str]) -> tuple[float, str]:
             return 100.0, "equal"
     if letter := _letter_of(all_forms):
         choice = find_choice(answer, letter[1])
-        return (100.0, f"choice {choice.letter}") if choice.letter == letter[0] else (0.0, f"choice {choice.letter or choice.rule}")
+        return (
+            (100.0, f"choice {choice.letter}") if choice.letter == letter[0] else (0.0, f"choice {choice.letter or choice.rule}")
+        )
     quantities = {value for form in all_forms if (value := _quantity(form)) is not None}
     if quantities:
         found = set(final_numbers(answer))
@@ -236,7 +265,9 @@ def _by_words(answer: str, all_forms: Sequence[str]) -> tuple[float, str]:
     return (100.0, "states the reference") if given else (0.0, "reference not found")
 
 
-_ANNOUNCED: Final = re.compile(r"(?:答案|结果|因此|所以|\banswer)[^\n:是为]{0,12}(?:[:是为]|\bis\b)\s*([^\n。]{1,120})", re.IGNORECASE)
+_ANNOUNCED: Final = re.compile(
+    r"(?:答案|结果|因此|所以|\banswer)[^\n:是为]{0,12}(?:[:是为]|\bis\b)\s*([^\n。]{1,120})", re.IGNORECASE
+)
 
 
 def _results(answer: str) -> list[str]:
@@ -262,7 +293,9 @@ def list_items(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, (normalise(re.sub(r"^\s*(?:\d+[.、)]|[①-⑳])", "", part)) for part in parts))))
 
 
-_LEAD_IN: Final = re.compile(r"^[^、\n]{0,30}?(?:答案|标签|结果|结论|实体|分别|包括|选择)[^、\n]{0,8}?(?:是|为|有|[:：])\s*[\"“]?")
+_LEAD_IN: Final = re.compile(
+    r"^[^、\n]{0,30}?(?:答案|标签|结果|结论|实体|分别|包括|选择)[^、\n]{0,8}?(?:是|为|有|[:：])\s*[\"“]?"
+)
 
 
 def _set(answer: str, all_forms: Sequence[str]) -> tuple[float, str]:

@@ -53,12 +53,12 @@ class RulesJudge:
     """Its verdicts show that a pipeline works; they are no measurement."""
 
     def judge(self, rubric: Rubric, items: Sequence[JudgeItem], progress: Callable[[int], None] | None = None) -> list[Verdict]:
-        """One verdict per item, in order; `progress` is told how many are done."""
+        """One verdict per item, in order; `progress` is told of each as it is ready."""
         verdicts = []
-        for done, item in enumerate(items, start=1):
+        for item in items:
             verdicts.append(self._score(rubric, item) if rubric.kind == "score" else self._label(rubric, item))
             if progress is not None:
-                progress(done)
+                progress(1)
         return verdicts
 
     def _score(self, rubric: Rubric, item: JudgeItem) -> Verdict:

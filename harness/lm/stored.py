@@ -107,9 +107,9 @@ class StoredLM(LM):  # type: ignore[misc]  # lm-eval is untyped
         def deliver(i: int, response: Response) -> None:
             if unit[i] in have:
                 return
-            new[unit[i]] = response
+            new[unit[i]] = _storable(response)
             if self._backend.unit is None:
-                self._keep({unit[i]: response})
+                self._keep({unit[i]: new[unit[i]]})
                 self._report(len(have) + len(new), len(first))
 
         ask = self._backend.generate if kind == "generate_until" else self._backend.loglikelihood
@@ -127,6 +127,13 @@ class StoredLM(LM):  # type: ignore[misc]  # lm-eval is untyped
     def _report(self, done: int, total: int) -> None:
         if self._progress is not None:
             self._progress(done, total)
+
+
+def _storable(response: Response) -> Response:
+    """Half a surrogate pair (a token cut in the middle of a character) is no text: it becomes U+FFFD."""
+    if response.text is None or response.text.isascii():
+        return response
+    return response.model_copy(update={"text": response.text.encode("utf-8", "replace").decode("utf-8", "replace")})
 
 
 def _plain(args: Sequence[Any]) -> list[Any]:

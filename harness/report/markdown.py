@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.runs import RunSummary
 
 _SPECIAL = re.compile(r"[\\`*\[\]<>|~$&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
-_BLOCK = re.compile(r"^(\d{0,9})([-+#=.)])")
+_BLOCK = re.compile(r"^\d+(?=[.)])|^(?=[-+#=])")
 _LINK = re.compile(r"(?<!\w)@(?=\w)|(?<=:)//|(?<=www)\.|(?<!\w)#(?=\d)")
 
 
@@ -49,7 +49,7 @@ def list_markdown(summaries: Sequence[RunSummary]) -> str:
 def escape(text: str) -> str:
     """The text on one line, with nothing in it that markdown or GitHub would read."""
     plain = _SPECIAL.sub(r"\\\g<0>", one_line(text))
-    return _LINK.sub("\u200b\\g<0>\u200b", _BLOCK.sub(r"\1\\\2", plain))
+    return _LINK.sub("\u200b\\g<0>\u200b", _BLOCK.sub(r"\g<0>\\", plain))
 
 
 def _run(record: RunRecord, by: By) -> Iterator[str]:

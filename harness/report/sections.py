@@ -127,7 +127,9 @@ def _section(record: RunRecord, name: str, by: By, scores: list[Score]) -> Secti
     columns = tuple(_columns(scores, overall))
     mains = [column.metric for column in columns if column.main] or [column.metric for column in columns]
     covered = [c for c in record.coverage if name in (c.benchmark, c.task)]
-    facts = [*_coverage_facts(covered), *_key_facts(record, name, covered), *_sure_facts(record, name, mains)]
+    facts = [*_coverage_facts(covered), *_key_facts(record, name, covered)]
+    if "acc" in mains:
+        facts += _sure_facts(record, name)
     return Section(
         title=one_line(name),
         by=by,
@@ -197,18 +199,15 @@ def _key_facts(record: RunRecord, name: str, covered: list[Coverage]) -> list[st
     ]
 
 
-def _sure_facts(record: RunRecord, name: str, mains: list[str]) -> list[str]:
-    """The result over keys of high confidence alone."""
-    for score in record.scores:
-        place = (score.benchmark, score.subset, score.scope, score.aggregation, score.metric)
-        if place == (name, "high_confidence", "overall", "micro", "acc") and "acc" in mains:
-            text = (
-                f"{number(score.value, 'acc')} [{interval_text(score.interval, 'acc')}]"
-                if score.interval
-                else number(score.value, "acc")
-            )
-            return [f"high-confidence keys only: ACC {text}, n {score.n:,}"]
-    return []
+def _sure_facts(record: RunRecord, name: str) -> list[str]:
+    """ACC over keys of high confidence alone, unless all are."""
+    place = (name, "overall", "micro", "acc")
+    found = {s.subset: s for s in record.scores if (s.benchmark, s.scope, s.aggregation, s.metric) == place}
+    sure, every = found.get("high_confidence"), found.get("all")
+    if sure is None or (every is not None and every.n == sure.n):
+        return []
+    interval = interval_text(sure.interval, "acc")
+    return [f"high-confidence keys only: ACC {number(sure.value, 'acc')}{f' [{interval}]' if interval else ''}, n {sure.n:,}"]
 
 
 def _warnings(scores: list[Score]) -> Iterable[str]:

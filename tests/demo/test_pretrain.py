@@ -164,6 +164,7 @@ def test_a_missing_package_is_named_with_its_remedy(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_the_full_base_knows_english_and_little_chinese(tmp_path: Path) -> None:
     from transformers import AutoTokenizer
 

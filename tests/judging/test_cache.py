@@ -22,6 +22,11 @@ def ok(score: float = 90) -> Verdict:
     return Verdict(state=VerdictState.OK, score=score, reason="理由", judge="openai:m", rubric="score@00000000")
 
 
+def put_many(cache: VerdictCache, count: int) -> None:
+    for number in range(count):
+        cache.put(verdict_key("a", "r", str(number)), ok())
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "folder" / "verdicts.sqlite"
@@ -138,8 +143,7 @@ def test_a_file_that_is_no_cache_is_refused_in_one_line(path: Path, content: byt
 
 def test_a_cache_that_rotted_inside_is_refused_in_one_line(path: Path) -> None:
     with VerdictCache(path) as cache:
-        for number in range(500):
-            cache.put(verdict_key("a", "r", str(number)), ok())
+        put_many(cache, 500)
     content = bytearray(path.read_bytes())
     content[4096:] = os.urandom(len(content) - 4096)
     path.write_bytes(content)
@@ -177,6 +181,5 @@ def test_a_full_disk_is_an_error_that_names_the_file(path: Path) -> None:
     with VerdictCache(path) as cache:
         cache._db.execute("PRAGMA max_page_count=3")
         with pytest.raises(DataError, match="full") as caught:
-            for number in range(1000):
-                cache.put(verdict_key("a", "r", str(number)), ok())
+            put_many(cache, 1000)
     assert str(path) in str(caught.value)

@@ -325,7 +325,7 @@ def test_no_reply_takes_long_to_read(reply: str, rubric: Any) -> None:
     assert time.process_time() - begun < 1.5
 
 
-WORDS = """{ } " ' id score label : , [答案] [分析] 得分： [[ ]] 100 -1 / 分 NaN <think> </think> ```json \\u \\ null �""".split()
+WORDS = """{ } " ' id score label : , [答案] [分析] 得分： [[ ]] 100 -1 / 分 NaN <think> </think> ```json \\u \\ null �""".split()  # noqa: SIM905 - readable
 PIECES = st.sampled_from([*WORDS, "\n", " ", "\ud83d", NONCE, OTHER, *REFUSAL.labels])
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harness.errors import DataError
-from harness.report import lm_eval_layout
+from harness.lm import layout
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # lm-eval and what it imports warn of their own future
 
@@ -63,7 +63,7 @@ def only(folder: Path, pattern: str) -> Path:
 def test_the_files_are_those_that_lm_evals_own_command_writes(given: Given, tmp_path: Path) -> None:
     from lm_eval.loggers import EvaluationTracker
 
-    ours = lm_eval_layout.write(tmp_path, {**given[0], "fewshot_as_multiturn": True}, given[1])
+    ours = layout.write(tmp_path, {**given[0], "fewshot_as_multiturn": True}, given[1])
     tracker = EvaluationTracker(output_path=str(tmp_path / "theirs"))
     tracker.general_config_tracker.log_experiment_args("dummy", ARGS, None, None, True)
     results, samples = copy.deepcopy(given)
@@ -79,21 +79,21 @@ def test_the_files_are_those_that_lm_evals_own_command_writes(given: Given, tmp_
 
 
 def test_chinese_stays_readable_and_results_match_samples_by_time(given: Given, tmp_path: Path) -> None:
-    folder = lm_eval_layout.write(tmp_path, *given)
+    folder = layout.write(tmp_path, *given)
     stamp = only(folder, "results_*.json").stem.removeprefix("results_")
     assert "天空" in (folder / f"samples_tiny_colours_{stamp}.jsonl").read_text(encoding="utf-8")
 
 
 def test_what_it_is_given_stays_as_it_was(given: Given, tmp_path: Path) -> None:
     before = copy.deepcopy(given[1]), set(given[0])
-    lm_eval_layout.write(tmp_path, *given)
+    layout.write(tmp_path, *given)
     assert given[1] == before[0]
     assert set(given[0]) == before[1]
 
 
 def test_writing_again_replaces_the_older_files(given: Given, tmp_path: Path) -> None:
-    lm_eval_layout.write(tmp_path, *given)
-    folder = lm_eval_layout.write(tmp_path, *given)
+    layout.write(tmp_path, *given)
+    folder = layout.write(tmp_path, *given)
     assert len(list(folder.iterdir())) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["lm_eval"]
 
@@ -102,12 +102,12 @@ def test_writing_again_replaces_the_older_files(given: Given, tmp_path: Path) ->
     ("name", "folder"), [("llama3-8b-safe", "llama3-8b-safe"), ("a/b:c", "a__b__c"), ("..", "model"), ("", "org__tiny")]
 )
 def test_the_folder_is_named_by_the_model(given: Given, tmp_path: Path, name: str, folder: str) -> None:
-    found = lm_eval_layout.write(tmp_path, {**given[0], "model_name": name}, given[1])
+    found = layout.write(tmp_path, {**given[0], "model_name": name}, given[1])
     assert found == tmp_path / "lm_eval" / folder
 
 
 def test_template_and_time_are_taken_over(given: Given, tmp_path: Path) -> None:
-    folder = lm_eval_layout.write(tmp_path, {**given[0], "chat_template": "{{x}}", "total_evaluation_time_seconds": 90}, None)
+    folder = layout.write(tmp_path, {**given[0], "chat_template": "{{x}}", "total_evaluation_time_seconds": 90}, None)
     said = json.loads(only(folder, "results_*.json").read_text())
     assert said["chat_template"] == "{{x}}"
     assert len(said["chat_template_sha"]) == 64
@@ -118,7 +118,7 @@ def test_template_and_time_are_taken_over(given: Given, tmp_path: Path) -> None:
 def test_a_sample_that_cannot_be_written_is_an_error_and_leaves_no_half(given: Given, tmp_path: Path) -> None:
     broken = {"tiny_colours": [{"doc_hash": "a", "prompt_hash": "b", "target_hash": "c"}]}
     with pytest.raises(DataError, match=r"lm_eval: cannot be written \(KeyError"):
-        lm_eval_layout.write(tmp_path, given[0], broken)
+        layout.write(tmp_path, given[0], broken)
     assert not (tmp_path / "lm_eval").exists()
     assert logging.getLogger("lm_eval.loggers.evaluation_tracker").propagate
 
@@ -127,10 +127,10 @@ FULL = """
 import resource, sys
 from pathlib import Path
 from harness.errors import DataError
-from harness.report import lm_eval_layout
+from harness.lm import layout
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
 try:
-    lm_eval_layout.write(Path(sys.argv[1]), {"config": {"model": "x", "model_args": "pretrained=m"}, "results": {"t": "x" * 9000}}, None)
+    layout.write(Path(sys.argv[1]), {"config": {"model": "x", "model_args": "pretrained=m"}, "results": {"t": "x" * 9000}}, None)
 except DataError as error:
     print(error)
 """
