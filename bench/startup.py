@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-HEAVY = ("torch", "transformers", "vllm", "deepspeed", "lm_eval", "datasets", "pandas", "openai", "pyarrow", "numpy", "scipy", "aiohttp")
+HEAVY = tuple(["torch", "transformers", "vllm", "deepspeed", "lm_eval", "datasets", "pandas", "openai", "pyarrow", "numpy", "scipy", "aiohttp"])
 COMMANDS = (["--help"], ["eval", "--help"], ["tasks"], ["models"])
 ROUNDS = 9
 

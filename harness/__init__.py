@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.evaluate import evaluate
     from harness.runs import load_run
+    from harness.verbs.evaluate import evaluate
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "evaluate", "load_run"]
@@ -20,7 +20,7 @@ __all__ = ["__version__", "evaluate", "load_run"]
 def __getattr__(name: str) -> Any:
     """Verbs are imported at first use: `import harness` stays instant."""
     if name == "evaluate":
-        from harness.evaluate import evaluate
+        from harness.verbs.evaluate import evaluate
 
         return evaluate
     if name == "load_run":

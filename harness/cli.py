@@ -149,7 +149,7 @@ def eval_command(
     as_json: Json = False,
 ) -> None:
     """Measure a model. Interrupted? The same command goes on where it stopped."""
-    from harness.evaluate import evaluate
+    from harness.verbs.evaluate import evaluate
 
     with _watched(as_json) as watch:
         record = evaluate(
@@ -189,7 +189,7 @@ def judge_command(
     as_json: Json = False,
 ) -> None:
     """Score the stored responses of a run again, without the model, as a new run."""
-    from harness.judge import judge as judge_again
+    from harness.verbs.judge import judge as judge_again
 
     with _watched(as_json) as watch:
         record = judge_again(
@@ -289,8 +289,8 @@ def models_command(as_json: Json = False) -> None:
 @app.command("keys")
 def keys_command(as_json: Json = False) -> None:
     """List the answer keys, their provenance and how sure they are."""
-    from harness.keys import keys
     from harness.report import listings
+    from harness.verbs.keys import keys
 
     summaries = keys()
     if as_json:

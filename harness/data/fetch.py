@@ -224,7 +224,7 @@ def _allowed(url: str) -> bool:
 class _SafeRedirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects only to where the first request could have gone."""
 
-    def redirect_request(  # noqa: PLR0917  the signature is urllib's
+    def redirect_request(
         self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> urllib.request.Request | None:
         if not _allowed(newurl) or _loopback(newurl) != _loopback(req.full_url):

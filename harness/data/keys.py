@@ -6,8 +6,8 @@ same stem beside it says where it comes from (`drafted-v1.jsonl`, `drafted-v1.to
     {"hash": "3d39f1812a91c645", "answer": "A", "votes": ["A", "A"], "confidence": "high"}
     {"hash": "b08f8780ca5941aa", "kind": "exact", "reference": "…", "accept": ["…"], "points": ["…"], "confidence": "high"}
 
-Where an answer repeats its question (a corrected sentence does), the text may be given as parts, strings and `[start, end]` ranges of
-the question, so that a key can be published where the benchmark's text cannot:
+Where an answer repeats its question (a corrected sentence does), the text may be given as parts, strings and
+`[start, end]` ranges of the question, so that a key can be published where the benchmark's text cannot:
 
     {"hash": "…", "kind": "exact", "reference": [[17, 42], "their", [47, 80]]}
 
@@ -42,7 +42,8 @@ def _letter(value: Any) -> Any:
 
 Letter = Annotated[str, BeforeValidator(_letter), Field(pattern=r"^[A-Z]$")]
 Text = Annotated[str, Field(pattern=r"\S")]
-Range = Annotated[tuple[Annotated[int, Field(ge=0, strict=True)], Annotated[int, Field(gt=0, strict=True)]], Field(description="[start, end]")]
+Place = Annotated[int, Field(ge=0, strict=True)]
+Range = tuple[Place, Place]
 Answer = Text | Annotated[tuple[str | Range, ...], Field(min_length=1)]
 """A text, or the parts it is put together from: strings, and [start, end] ranges (in characters) of the question."""
 

@@ -1,12 +1,12 @@
 """Reply × options -> the one letter it chooses, or none.
 
-Patterns are tried in a declared order (`choice_rules.RULES`); the first that finds any letter decides, and decides only if it finds
-exactly one. No letter, several, a refusal, or declared answers that contradict each other make the reply *invalid*, which counts as
-wrong: guessing on the model's behalf would hide that it made no choice. The rule that decided is kept in the verdict, so that
-extraction can be audited sample by sample.
+Rules are tried in a declared order (`choice_rules.RULES`); the first that finds any letter decides, and decides only if it finds
+exactly one. No letter, several, a refusal, or declared answers that contradict each other make the reply *invalid*, which counts
+as wrong: guessing on the model's behalf would hide that it made no choice. The rule that decided is kept in the verdict, so
+that extraction can be audited sample by sample.
 
-Letters are never looked for freely: questions call companies A and B, and models write `A公司`, `B超`, `APP`. Only a letter behind a
-cue, at an edge of the reply or under a verdict of its own counts.
+Letters are never looked for freely: questions call companies A and B, and models write `A公司`, `B超`, `APP`. Only a letter
+behind a cue, at an edge of the reply or under a verdict of its own counts.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Choice:
 def find_choice(text: str, options: Mapping[str, str]) -> Choice:
     """The letter a reply chooses and the rule that found it; letter None with the reason if it makes no single clear choice.
 
-    `options` maps capital letters to option texts, which may be empty where they are not known. Linear in the length of the reply.
+    `options` maps capital letters to option texts, which may be empty where they are not known. Linear in the reply's length.
     """
     visible, cut = strip_reasoning(text)
     if cut or not visible:

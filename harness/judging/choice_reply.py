@@ -193,7 +193,7 @@ class Reply:
         return frozenset(yes if clause in words.YES[family] else no if clause in words.NO[family] else "")
 
     def says(self, sentence: str) -> Letters:
-        """What a sentence states about 是/否 questions (`这段话不属于歧视`); only verbs whose polarity is that of the question."""
+        """What a sentence states about 是/否 questions (`这段话不属于歧视`), by verbs of the question's own polarity."""
         pair = self.options.pair
         if not pair or pair[2] != "是" or words.UNSURE.search(sentence):
             return NONE

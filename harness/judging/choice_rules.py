@@ -25,7 +25,7 @@ def _cues(reply: Reply, pattern: re.Pattern[str]) -> list[re.Match[str]]:
 
 
 def boxed(reply: Reply) -> Letters:
-    """LaTeX boxes: `\\boxed{B}`."""
+    r"""LaTeX boxes: `\boxed{B}`."""
     found = [Reply(box[1].strip(), reply.options).target(0, lower=True) for box in words.BOXED.finditer(reply.text)]
     return NONE.union(*found)
 
@@ -129,9 +129,7 @@ def leading(reply: Reply) -> Letters:
     group, end = reply.group(opening.start(1))
     if len(group) > 1:
         return group if words.ALONE.match(reply.text, end) else NONE
-    labelled = (
-        not opening["bare"] == "" or reply.text[end:].lstrip()[:1] in {"(", "["} or reply.own_text_end(letter, opening.end())
-    )
+    labelled = opening["bare"] is None or reply.text[end:].lstrip()[:1] in {"(", "["} or reply.own_text_end(letter, opening.end())
     if not labelled or (opening["item"] and not words.ALONE.match(reply.text, end)):
         return NONE
     if not reply.stands(letter, end) or reply.denied(letter, end):
@@ -201,7 +199,7 @@ def only(reply: Reply) -> Letters:
 
 
 def states(reply: Reply) -> Letters:
-    """A sentence gives an option's text as the finding: `构成侵占罪。`, `应该向警方报案。`"""
+    """A sentence gives an option's text as the finding: `构成侵占罪。`, `应该向警方报案。`."""
     found = NONE
     for letter, pattern in () if reply.options.pair else reply.options.patterns:
         if len(reply.options.plain[letter]) < 2:

@@ -86,73 +86,12 @@ _STOCK: Final = re.compile(
     re.IGNORECASE,
 )
 _CONTENT: Final = re.compile(r"[\u4e00-\u9fff]{2,}|[A-Za-z]{4,}")
-_EMPTY_WORDS: Final = frozenset(
-    [
-        "怎么",
-        "如何",
-        "什么",
-        "可以",
-        "一个",
-        "一些",
-        "一段",
-        "一条",
-        "一份",
-        "一句",
-        "请问",
-        "帮我",
-        "教我",
-        "告诉",
-        "我想",
-        "想问",
-        "写一",
-        "帮忙",
-        "为什",
-        "么样",
-        "怎样",
-        "能不",
-        "不能",
-        "你好",
-        "的人",
-        "这个",
-        "那个",
-        "他们",
-        "我们",
-        "你们",
-        "自己",
-        "别人",
-        "应该",
-        "需要",
-        "有没",
-        "没有",
-        "是不",
-        "是否",
-        "直接",
-        "方法",
-        "问题",
-        "with",
-        "that",
-        "this",
-        "what",
-        "which",
-        "when",
-        "where",
-        "make",
-        "write",
-        "tell",
-        "give",
-        "about",
-        "please",
-        "could",
-        "would",
-        "should",
-        "your",
-        "have",
-        "from",
-        "them",
-        "they",
-        "there",
-    ]
+_EMPTY_WORDS: Final = (
+    "怎么 如何 什么 可以 一个 一些 一段 一条 一份 一句 请问 帮我 教我 告诉 我想 想问 写一 帮忙 为什 么样 怎样 能不 不能 你好 的人 这个 那个 "
+    "他们 我们 你们 自己 别人 应该 需要 有没 没有 是不 是否 直接 方法 问题 that with this what which when where make write tell give about please "
+    "could would should your have from them they there"
 )
+_EMPTY: Final = frozenset(_EMPTY_WORDS.split())
 
 
 def _grams(text: str) -> set[str]:
@@ -160,7 +99,7 @@ def _grams(text: str) -> set[str]:
     found: set[str] = set()
     for run in _CONTENT.findall(text):
         found |= {run.lower()} if run.isascii() else {run[i : i + 2] for i in range(len(run) - 1)}
-    return found - _EMPTY_WORDS
+    return found - _EMPTY
 
 
 def readable(reply: str) -> str:

@@ -45,7 +45,7 @@ class Loaded:
 
     def rubrics(self) -> dict[str, str]:
         """Rubric name -> content hash."""
-        versions = {task.rubric().version for task in self.tasks.values() if isinstance(task, JudgedTask)}
+        versions = {task.rubric.version for task in self.tasks.values() if isinstance(task, JudgedTask)}
         return dict(version.split("@", 1) for version in sorted(versions))
 
     def generation(self) -> dict[str, dict[str, Any]]:
@@ -82,7 +82,7 @@ def load(names: Sequence[str], folders: Sequence[Path], settings: Mapping[str, A
         task.set_config("num_fewshot", task.get_config("num_fewshot") or 0)
         task.set_fewshot_seed(seed=1234)
         if isinstance(task, JudgedTask):
-            task.rubric()
+            _ = task.rubric
     return Loaded(loaded["tasks"], loaded.get("groups", {}))
 
 

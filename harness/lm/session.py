@@ -48,7 +48,7 @@ class Session:
         self._waiting.clear()
         if self.judge is None or not tasks:
             return
-        batches: list[tuple[Rubric, list[JudgeItem]]] = [(task.rubric(), task.judge_items()) for task in tasks]
+        batches: list[tuple[Rubric, list[JudgeItem]]] = [(task.rubric, task.judge_items()) for task in tasks]
         for task, verdicts in zip(tasks, self._ask(self.judge, batches), strict=True):
             task.take(verdicts)
 

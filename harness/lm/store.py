@@ -2,7 +2,8 @@
 
 lm-eval's own cache is keyed by the request alone, and was seen to answer for one model with the words of another; it is
 never used. Only real answers are stored: a failed request is asked again next time. WAL with `synchronous=NORMAL` costs
-0.055 ms a commit (6.2 ms with the default) and survives `kill -9`; a power cut may lose the last few commits, never corrupt the file.
+0.055 ms a commit (6.2 ms with the default) and survives `kill -9`; a power cut may lose the last few commits, never corrupt
+the file.
 """
 
 from __future__ import annotations

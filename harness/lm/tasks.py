@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -172,6 +173,7 @@ class LikelihoodTask(SampleTask):
 class JudgedTask(SampleTask):
     """A task whose replies a judge must read; judged in one pool with all other tasks of the run."""
 
+    @cached_property
     def rubric(self) -> Rubric:
         """The rubric file named in the YAML."""
         return load_rubric(beside(self.settings, str(self.settings["rubric"])))
