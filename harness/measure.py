@@ -20,6 +20,7 @@ from harness.schema import Confidence, Coverage, KeyRef, ModelRef, Provenance, R
 
 if TYPE_CHECKING:
     from harness.judging.items import Judge
+    from harness.lm.backends import Backend
     from harness.lm.run import Loaded, Outcome
     from harness.lm.stored import StoredLM
     from harness.lm.template import Template
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 Watch = Callable[[str, int, int], None]
 """(stage, done, total): called often; stages are `loading`, `generating`, `judging`, `writing`."""
+
+STORE = ".store"
+"""Folder beside the runs that holds what must never be asked twice: responses and verdicts."""
 
 COMPLETE_AT = 0.99
 """Judged share of every task above which a run is complete."""
@@ -79,6 +83,7 @@ def measure(asked: Asked, runs: Path, watch: Watch | None = None) -> Measured:
 
     known = catalog.read()
     names = known.expand(asked.tasks)
+    judge = _judge(asked, runs)
     _build(asked.model)
     identity = asked.fingerprint or fingerprint(asked.model)
     spec = _spec(asked, known, names, identity)
@@ -89,7 +94,7 @@ def measure(asked: Asked, runs: Path, watch: Watch | None = None) -> Measured:
             if record.complete or asked.judge == "none":
                 return Measured(record, folder.path, True)
             folder.reopen()
-        return Measured(_Run(asked, known, names, identity, folder, watch or _silent).go(), folder.path, False)
+        return Measured(_Run(asked, known, names, identity, folder, watch or _silent).go(judge), folder.path, False)
 
 
 class _Run:
@@ -99,17 +104,15 @@ class _Run:
         self, asked: Asked, known: catalog.Catalog, names: tuple[str, ...], identity: str, folder: RunFolder, watch: Watch
     ) -> None:
         self.asked, self.known, self.names, self.identity, self.folder, self.watch = asked, known, names, identity, folder, watch
-        self.store = folder.path.parent / ".store"
         self.began = time.monotonic()
         self.started = datetime.now(UTC).isoformat(timespec="seconds")
 
-    def go(self) -> RunRecord:
+    def go(self, judge: Judge | None) -> RunRecord:
         """Load, generate, judge, score, write."""
         from harness.lm import run as engine
         from harness.lm.session import Session
         from harness.lm.template import inspect
 
-        judge = self._judge()
         self.watch("loading", 0, 1)
         settings = {"key_files": dict(self.asked.key_files), "key_min_confidence": self.asked.key_min_confidence}
         loaded = engine.load(self.names, folders.task_folders(), settings, self.asked.generation)
@@ -119,26 +122,9 @@ class _Run:
         session = Session(judge, self.asked.threshold, lambda done, total: self.watch("judging", done, total))
         outcome = engine.run(loaded, lm, session, limit=self.asked.limit, chat=template.applied)
         self.folder.event("generated", asked_of_model=lm.generated)
-        return self._finish(loaded, lm, judge, template, outcome)
+        return self._finish(loaded, lm, backend, judge, template, outcome)
 
-    def _judge(self) -> Judge | None:
-        from harness.judging.choose import make_judge
-
-        cache = self.store / "verdicts.sqlite"
-        judge = make_judge(self.asked.judge, cache=cache, concurrency=self.asked.judge_concurrency)
-        endpoint = getattr(judge, "endpoint", None)
-        model = self.asked.model
-        if (
-            endpoint is not None
-            and model.backend == "openai"
-            and (endpoint.base_url, endpoint.model) == (model.source, model.name)
-        ):
-            raise UsageError(
-                f"judge and model under test are both '{model.name}' at {model.source}; a model must not judge itself"
-            )
-        return judge
-
-    def _model(self) -> tuple[StoredLM, Any]:
+    def _model(self) -> tuple[StoredLM, Backend]:
         from harness.lm.backends import open_backend
         from harness.lm.store import ResponseStore
         from harness.lm.stored import StoredLM
@@ -147,17 +133,19 @@ class _Run:
         backend = open_backend(
             asked.model, batch_size=asked.batch_size, concurrency=asked.concurrency, seed=asked.seed, runs=self.folder.path.parent
         )
-        store = ResponseStore(self.store / "responses.sqlite")
+        store = ResponseStore(self.folder.path.parent / STORE / "responses.sqlite")
         identity = f"{self.identity}:{asked.chat_template}:{asked.seed}"
         progress = lambda done, total: self.watch("generating", done, total)  # noqa: E731
         return StoredLM(backend, store, identity, fresh=asked.fresh, progress=progress), backend
 
-    def _finish(self, loaded: Loaded, lm: StoredLM, judge: Judge | None, template: Template, outcome: Outcome) -> RunRecord:
+    def _finish(
+        self, loaded: Loaded, lm: StoredLM, backend: Backend, judge: Judge | None, template: Template, outcome: Outcome
+    ) -> RunRecord:
         self.watch("writing", 0, 1)
         for task, rows in sorted(outcome.samples.items()):
             self.folder.write_samples(task, rows)
         keys = loaded.keys()
-        coverage = _coverage(self.known, outcome.samples)
+        coverage = _coverage(loaded, outcome.samples)
         complete = all(c.share >= COMPLETE_AT for c in coverage) and self.asked.judge != "none"
         record = RunRecord(
             id=self.folder.id,
@@ -170,7 +158,11 @@ class _Run:
             complete=complete,
             comparable=self.asked.limit is None,
             limit=self.asked.limit,
-            notes=_notes(self.asked, keys, judge, template, outcome.samples, complete),
+            notes=(
+                *_notes(self.asked, keys, judge, template, outcome.samples, complete),
+                *_refused("the judge's endpoint", judge),
+                *_refused("the model's endpoint", backend),
+            ),
             tokens=_tokens(outcome.samples),
             samples=dict(self.folder.sample_hashes),
             provenance=self._provenance(loaded, keys, judge, template),
@@ -221,6 +213,23 @@ class _Run:
             "total_evaluation_time_seconds": str(round(time.monotonic() - self.began, 3)),
         }
         layout.write(self.folder.path, results, outcome.logged)
+
+
+def _judge(asked: Asked, runs: Path) -> Judge | None:
+    """The judge, set up before anything costs time."""
+    from harness.judging.choose import make_judge
+
+    judge = make_judge(asked.judge, cache=runs / STORE / "verdicts.sqlite", concurrency=asked.judge_concurrency)
+    endpoint = getattr(judge, "endpoint", None)
+    model = asked.model
+    if endpoint is None or model.backend != "openai":
+        return judge
+    tested = (model.source.rstrip("/"), str(model.args.get("model", model.name)))
+    if (endpoint.base_url.rstrip("/"), endpoint.model) == tested:
+        raise UsageError(
+            f"judge and model under test are both '{endpoint.model}' at {model.source}; a model must not judge itself"
+        )
+    return judge
 
 
 def _silent(_stage: str, _done: int, _total: int) -> None:
@@ -300,10 +309,14 @@ def _scores(
     return scores
 
 
-def _coverage(known: catalog.Catalog, samples: Mapping[str, list[SampleResult]]) -> list[Coverage]:
+def _coverage(loaded: Loaded, samples: Mapping[str, list[SampleResult]]) -> list[Coverage]:
     from harness.stats.aggregate import coverage
 
-    return [coverage(task, str(known.find(task).metadata.get("benchmark", task)), rows) for task, rows in sorted(samples.items())]
+    found = []
+    for name, rows in sorted(samples.items()):
+        task = loaded.tasks[name]
+        found.append(coverage(name, str(task.settings.get("benchmark", name)), rows, kind=task.kind))
+    return found
 
 
 def _tokens(samples: Mapping[str, list[SampleResult]]) -> Tokens | None:
@@ -348,6 +361,12 @@ FLAG_NOTES = {
     "cut_off": "answers were cut off at max_gen_toks",
     "error": "samples got no answer",
 }
+
+
+def _refused(who: str, asked: Any) -> tuple[str, ...]:
+    """Parameters a server would not take, so that they were left out."""
+    left_out = getattr(getattr(asked, "endpoint", None), "left_out", ())
+    return (f"{who} refused {', '.join(sorted(left_out))}: asked without",) if left_out else ()
 
 
 def _is_indicative(judge: Judge | None, results: list[SampleResult]) -> bool:

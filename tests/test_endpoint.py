@@ -165,6 +165,24 @@ def test_an_endpoint_that_turns_everybody_away_fails_fast(loopback: Start) -> No
     assert "HTTP 401" in (replies[-1].error or "")
 
 
+def test_a_server_that_only_fails_is_given_up_when_patience_ends(loopback: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.endpoint.PATIENCE", 0.2)
+    server = loopback(latency=0.02, faults=lambda body, seen: "500")
+    replies = ask_many(to(server, concurrency=4, max_retries=2), [ask(str(i)) for i in range(1000)])
+    assert len(server.requests) < 200
+    assert "gave up on the endpoint" in (replies[-1].error or "")
+
+
+def test_an_endpoint_that_dies_in_the_middle_keeps_what_it_said(loopback: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.endpoint.PATIENCE", 0.2)
+    server = loopback(
+        answer=echo, latency=0.01, faults=lambda body, seen: "drop" if int(body["messages"][0]["content"]) > 50 else None
+    )
+    replies = ask_many(to(server, concurrency=4, max_retries=2), [ask(str(i)) for i in range(1000)])
+    assert [reply.error is None for reply in replies] == [i <= 50 for i in range(1000)]
+    assert len(server.requests) < 400
+
+
 def test_a_server_that_lived_once_is_not_given_up_for_some_failures(loopback: Start) -> None:
     server = loopback(
         answer=echo, faults=lambda body, seen: "drop" if seen < 4 and "0" not in body["messages"][-1]["content"] else None

@@ -298,3 +298,15 @@ def test_a_run_is_shown_as_tables(cli: Cli, tiny_model: Path) -> None:
     assert "not comparable" in shown.out
     listed = cli("runs")
     assert "demo_mcq" in listed.out
+
+
+def test_a_parameter_the_endpoint_refuses_is_left_out_and_noted(cli: Cli, loopback: Start) -> None:
+    server = loopback(answer=lambda _body: "A", rejects=("seed",))
+    found = record(cli("eval", "-m", f"{server.base_url}#tiny", "-t", "demo_mcq_di", "--json"))
+    assert "the model's endpoint refused seed: asked without" in found["notes"]
+    assert "seed" not in server.requests[-1]
+
+
+def test_a_wrong_judge_is_told_before_a_demo_model_is_built(cli: Cli, tmp_path: Path) -> None:
+    assert cli("eval", "-m", "demo-en", "-t", "demo", "--judge", "rule").code == 2
+    assert not (tmp_path / "cache" / "models" / "demo-en").exists()

@@ -24,6 +24,9 @@ JUDGE_ID: Final = "choice@1"
 _MUST_AGREE: Final = frozenset({"boxed", "final", "conclusion", "select"})
 """Rules whose letter no other declared answer may contradict."""
 
+_FIRST_LINE: Final = frozenset({"boxed", "final", "whole", "select", "leading", "text"})
+"""Rules by which a first line alone is an answer, when what follows it is a copied question."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -41,9 +44,14 @@ def find_choice(text: str, options: Mapping[str, str]) -> Choice:
     visible, cut = strip_reasoning(text)
     if cut or not visible:
         return Choice(None, "reasoning cut off" if cut else "empty")
-    reply = read(visible, options)
+    reply, first = read(visible, options)
+    early = _find(first, _FIRST_LINE) if first else None
+    return early if early and early.letter else _find(reply)
+
+
+def _find(reply: Reply, only: frozenset[str] | None = None) -> Choice:
     for name, rule in RULES:
-        if letters := rule(reply):
+        if (only is None or name in only) and (letters := rule(reply)):
             return _decide(reply, name, letters)
     return Choice(None, "no choice found")
 

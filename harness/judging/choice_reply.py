@@ -64,11 +64,11 @@ class Options:
 
 @lru_cache(maxsize=4096)
 def _prepare(options: tuple[tuple[str, str], ...]) -> Options:
-    texts = {letter: clean(text).rstrip("。.,;!? ") for letter, text in options}
+    texts = {letter: clean(text).rstrip("。.,;!? ").strip("\"“”'‘’ ") for letter, text in options}
     longest = sorted((item for item in texts.items() if item[1]), key=lambda item: -len(item[1]))
     sources = [(letter, r"\s?".join(map(re.escape, text.split()))) for letter, text in longest]
-    item = "|".join(rf"[(\[]?{letter}\s?[.、:)\]]{{0,2}}\s?{source}" for letter, source in sources)
-    echo = re.compile(rf"(?:(?<![A-Za-z])(?:{item})[\s,;。、./|]{{0,6}}){{2,}}") if item else None
+    item = "|".join(rf"[(\[]?{letter}\s?[.、:)\]]{{0,2}}[\s\"“'‘]{{0,2}}{source}" for letter, source in sources)
+    echo = re.compile(rf"(?:(?<![A-Za-z])(?:{item})[\s,;。、./|\"”'’]{{0,6}}){{2,}}") if item else None
     plain = {letter: normalise(text) for letter, text in texts.items()}
     return Options(plain, tuple((letter, re.compile(source, re.IGNORECASE)) for letter, source in sources), echo, _pair(plain))
 
@@ -180,7 +180,9 @@ class Reply:
             return self.text_at(start) or self.text_at(at) or self.yes_no_word(start)
         found, end = self.group(start)
         last = self.text[end - 1].upper()
-        if not self.stands(last, end) or self.denied(last, end):
+        if not self.stands(last, end):
+            return self.text_at(start)
+        if self.denied(last, end):
             return NONE
         return found | self.other_text(last, end) if len(found) == 1 else found
 
@@ -206,19 +208,35 @@ class Reply:
             before = self.text[max(0, token.start() - 12) : token.start()]
             if not words.LEFT_OF_LETTER.search(before) or not self.stands(token[0], token.end()):
                 continue
-            _, after = self.group(token.start())
+            group, after = self.group(token.start())
             if not words.DENIED_BEFORE.search(before) and not self.denied(self.text[after - 1], after):
-                found.add(token[0])
+                found |= group
         return frozenset(found)
 
 
-def read(visible: str, options: Mapping[str, str]) -> Reply:
-    """Clean a visible answer; cut off questions a base model asks itself, and options that are only copied."""
+def read(visible: str, options: Mapping[str, str]) -> tuple[Reply, Reply | None]:
+    """A cleaned reply, and its first line if the question's options or instruction are copied after that.
+
+    Base models answer and then go on with a question of their own, in the form they have just seen. Where that is marked as a
+    question, the reply ends there; where it is not, the first line may already be the whole answer. Options that are only copied
+    are taken out.
+    """
     prepared = _prepare(tuple(options.items()))
     text = clean(visible)
     run_on = words.RUN_ON.search(text)
     if run_on:
         text = text[: run_on.start()]
-    if prepared.echo and len(set(words.LABEL.findall(text))) > 1:
+    several = len(set(words.LABEL.findall(text))) > 1
+    copy = prepared.echo.search(text) if prepared.echo and several else None
+    first = _first_line(text, copy)
+    if prepared.echo and copy:
         text = prepared.echo.sub("\n", text)
-    return Reply(text.strip(), prepared)
+    return Reply(text.strip(), prepared), Reply(first, prepared) if first else None
+
+
+def _first_line(text: str, copy: re.Match[str] | None) -> str | None:
+    """The first line, if copied options or an instruction follow it; not if it is itself the first of the copied options."""
+    end = text.find("\n")
+    if end < 0 or (copy and copy.start() <= end):
+        return None
+    return text[:end] if copy or words.INSTRUCTION.search(text, end) else None

@@ -238,8 +238,8 @@ RULES: Final[tuple[tuple[str, Callable[[Reply], Letters]], ...]] = tuple(
     (rule.__name__, rule)
     for rule in (
         boxed,
-        whole,
         final,
+        whole,
         conclusion,
         select,
         opinion,

@@ -50,6 +50,11 @@ LEADING: Final = re.compile(
 LETTER_LINE: Final = re.compile(r"[\s\"'“(\[【]{0,8}([A-Z])[\s\"'”)\]】]{0,8}(?:选?项)?[。.!]?")
 BRACKETED: Final = re.compile(r"[(\[【]\s?([A-Z])\s?[)\]】]")
 
+INSTRUCTION: Final = re.compile(
+    r"请(?:从|在)[^\n]{0,12}选[^\n]{0,12}(?:一个|选项|选出|选择)|直接(?:回答|给出|输出)[^\n]{0,6}(?:选项|字母)"
+)
+"""How prompts ask for a choice."""
+
 FINAL: Final = re.compile(
     r"^\s?(?:答|判断|结果)(?=\s?:)|答案|正解|正确(?:的)?选?项|正确(?:的)?选择|(?:最佳|最优|最终|最合适的|最恰当的|我的|本人的)(?:选项|选择)|选择结果|判断结果|我的判断|结论|回答"
     r"|(?<!不)(?<!不完全)(?:正确|符合题意|最合适|最恰当|符合要求)的(?=选项|做法|行为|说法|表述|描述|观点|是|为|:)"
@@ -117,7 +122,9 @@ SUMMARY: Final = re.compile(
 SENTENCE_END: Final = re.compile(r"[。!?;\n]|(?<=[a-z)\u4e00-\u9fff])\.(?=\s|$)")
 CLAUSE_END: Final = re.compile(r"[,。.!?;\n]")
 
-LEFT_OF_LETTER: Final = re.compile(r"(?:^|[^\w°]|选项|选择|[选是为故应即属对项在和与及或第得向把]|认为)$")
+LEFT_OF_LETTER: Final = re.compile(
+    r"(?:^|[^\w°]|选项|选择|[选是为故应即属对项在和与及或第得向把]|认为|因此|所以|因而|总之|综上|那么)$"
+)
 NAME_BEFORE: Final = re.compile(
     r"\b(?!(?:is|be|option|choose|choice|letter|answer|so|just|pick|say|select|and|or|not)\b)[A-Za-z]+\s$", re.IGNORECASE
 )

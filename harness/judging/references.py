@@ -170,10 +170,13 @@ def list_items(text: str) -> tuple[str, ...]:
     """The items of a list, normalised: `词（词性）` pairs, else what stands between line breaks and list marks."""
     pairs = _PAIR.findall(text)
     if len(pairs) < 3:
-        lines = (re.sub(r"^[^：:\n]{1,12}[：:]", "", line) for line in text.splitlines() if not _is_heading(line))
-        parts = re.split(r"[\n、；;，,｜|。→—]", "\n".join(lines))
-        pairs = [re.sub(r"^\s?(?:\d{1,3}[.、)]|[①-⑳])", "", part) for part in parts]
+        lines = "\n".join(line for line in text.splitlines() if not _is_heading(line))
+        pairs = [_ITEM_LABEL.sub("", part) for part in re.split(r"[\n、；;，,｜|。→—]", lines)]
     return tuple(dict.fromkeys(filter(None, map(normalise, pairs))))
+
+
+_ITEM_LABEL: Final = re.compile(r"^\s?(?:\d{1,3}[.、)]|[①-⑳])?(?:[^：:\n\d]{1,12}[：:])?")
+"""`1.`, `地点：`."""
 
 
 def _is_heading(line: str) -> bool:

@@ -129,13 +129,13 @@ class ChatBackend:
 
     def __init__(self, endpoint: Endpoint, seed: int) -> None:
         self.lm: LM = ChatLM()
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._seed = seed
 
     def generate(self, requests: Sequence[Instance], deliver: Deliver) -> None:
         """Ask all, `concurrency` at a time; a request that fails for good is an error of that sample alone."""
         asked = [self._request(request) for request in requests]
-        ask_many(self._endpoint, asked, lambda i, reply: deliver(i, _from_reply(reply)))
+        ask_many(self.endpoint, asked, lambda i, reply: deliver(i, _from_reply(reply)))
 
     def loglikelihood(self, requests: Sequence[Instance], deliver: Deliver) -> None:  # noqa: ARG002
         """Chat endpoints give no prompt log-probabilities.

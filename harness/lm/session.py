@@ -53,9 +53,15 @@ class Session:
             task.take(verdicts)
 
     def _ask(self, judge: Judge, batches: list[tuple[Rubric, list[JudgeItem]]]) -> list[list[Verdict]]:
-        total = sum(len(items) for _, items in batches)
-        report = self._progress
-        return judge_all(judge, batches, None if report is None else lambda done: report(done, total))
+        total, done = sum(len(items) for _, items in batches), 0
+
+        def more(count: int) -> None:
+            nonlocal done
+            done += count
+            if self._progress is not None:
+                self._progress(done, total)
+
+        return judge_all(judge, batches, more)
 
 
 _active: Session | None = None
