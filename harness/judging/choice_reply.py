@@ -120,7 +120,7 @@ class Reply:
     def denied(self, letter: str, at: int) -> bool:
         """Whether what follows the letter ending at `at` calls it wrong, unless that is its own text (`B. 错误`)."""
         start = self.behind_label(at)
-        if self.own_text_end(letter, start) is not None:
+        if self.own_text_end(letter, start) is not None or letter in self.yes_no_word(start):
             return False
         return any(words.DENIED_AFTER.match(self.text, place) for place in (at, start))
 
@@ -206,10 +206,11 @@ class Reply:
         found: set[str] = set()
         for token in words.TOKEN.finditer(self.text, start, end):
             before = self.text[max(0, token.start() - 12) : token.start()]
-            if not words.LEFT_OF_LETTER.search(before) or not self.stands(token[0], token.end()):
+            if not words.LEFT_OF_LETTER.search(before) or (token[0] == "I" and "I" not in self.options.plain):
                 continue
             group, after = self.group(token.start())
-            if not words.DENIED_BEFORE.search(before) and not self.denied(self.text[after - 1], after):
+            last = self.text[after - 1]
+            if self.stands(last, after) and not words.DENIED_BEFORE.search(before) and not self.denied(last, after):
                 found |= group
         return frozenset(found)
 

@@ -140,9 +140,9 @@ def leading(reply: Reply) -> Letters:
 
 
 def trailing(reply: Reply) -> Letters:
-    """The last line is a letter, or brackets fill the blank of the question with one (`属于(D)。`)."""
-    last = words.LETTER_LINE.fullmatch(reply.text.rsplit("\n", 1)[-1].strip())
-    if last and "\n" in reply.text:
+    """The last line or sentence is a letter, or brackets fill the blank of the question with one (`属于(D)。`)."""
+    last = words.LAST_LETTER.search(reply.text[-40:])
+    if last:
         return frozenset(last[1])
     brackets = words.BRACKETED.finditer(reply.text)
     return frozenset(

@@ -47,7 +47,7 @@ LEADING: Final = re.compile(
     r"(?:(?P<item>选?项)|(?P<mark>[.、。:,;!\-])|(?P<line>\n|$)|(?P<bare>))",
     re.IGNORECASE,
 )
-LETTER_LINE: Final = re.compile(r"[\s\"'“(\[【]{0,8}([A-Z])[\s\"'”)\]】]{0,8}(?:选?项)?[。.!]?")
+LAST_LETTER: Final = re.compile(r"[\n。.!?][\s\"'“(\[【]{0,8}([A-Z])[\s\"'”)\]】]{0,8}(?:选?项)?[。.!]?$")
 BRACKETED: Final = re.compile(r"[(\[【]\s?([A-Z])\s?[)\]】]")
 
 INSTRUCTION: Final = re.compile(
@@ -131,7 +131,7 @@ NAME_BEFORE: Final = re.compile(
 """A Latin word right before the letter makes it a name (`Vitamin C`, `Plan B`)."""
 I_THINK: Final = re.compile(r"\s?(?:我(?:个人)?)?(?:认为|觉得|想)(?:这?应该|这)?")
 RIGHT_OF_LETTER: Final = re.compile(
-    r"$|[^\w+#]|(?:和|与|及|或者?|跟|还是)\s?(?:选项)?[A-Z]|选?项|[吧呢啊哦哈啦了更最才也这但而并]|正确|错误|错|不|是|为|符合|因为|由于|即|就是|比较|作为|理由|原因|的(?:选项|原因|理由|说法|表述|描述|内容)|明显|显然|说法|表述|完全|属于|都|均|对应"
+    r"$|[^\w+#]|(?:和|与|及|或者?|跟|还是)\s?(?:选项)?[(\[\"“]?[A-Z]|选?项|[吧呢啊哦哈啦了更最才也这但而并]|正确|错误|错|不|是|为|符合|因为|由于|即|就是|比较|作为|理由|原因|的(?:选项|原因|理由|说法|表述|描述|内容)|明显|显然|说法|表述|完全|属于|都|均|对应"
 )
 """A letter followed by any other word character is part of a word or a name (`A公司`, `B超`)."""
 
@@ -150,7 +150,8 @@ DENIED_BEFORE: Final = re.compile(
 )
 
 JOIN: Final = re.compile(
-    r"\s?(?:选?项)?\s?(?:、|和|与|及|以及|或者?是?|还是选?择?|,?\s?也?可能是|跟|&|\+|/|[-~至到](?=\s?[A-Z](?![A-Za-z]))|\band\b|\bor\b)\s?(?:选项)?[\s\"'“(\[]*|(?=[A-Z])|\.(?=[A-Z]\b)"
+    r"[\"'”)\]】]?\s?(?:选?项)?\s?(?:、|和|与|及|以及|或者?是?|还是选?择?|,?\s?也?可能是|跟|&|\+|/|[-~至到](?=\s?[A-Z](?![A-Za-z]))|\band\b|\bor\b)"
+    r"\s?(?:选项)?[\s\"'“(\[]{0,4}|(?=[A-Z])|\.(?=[A-Z]\b)"
 )
 """Joins two letters into a group that is no single choice."""
 LOOSE_JOIN: Final = re.compile(r"\s?[,;\s]\s?(?:选项)?[\"'“(\[]*")
@@ -169,7 +170,7 @@ RIGHT_MARK: Final = re.compile(
     r"(?:是|为|则|都|均|也|才|最|更|比较|较|完全|显然|明显|应该|\bis\b|\bis\s+the\b|\bis\s+more\b|\bseems\b|\s){0,8}"
     r"(?:正确|对(?=[的了。.,;!\s]|$)|准确|符合|合适|恰当|合理|唯一(?!不)|(?<=最)(?!不|差|坏|没|少|难|违|恶|严)[\u4e00-\u9fff]{1,6}(?=的|[。,;\n]|$)|[√✓✔✅☑]|\b(?:correct|right|best|the\s+answer|true)\b)",
 )
-TICKED: Final = re.compile(r"(?<![A-Za-z0-9])([A-Z])\s?[.、:)][^\n√✓✔✅☑]{0,120}[√✓✔✅☑]|[√✓✔✅☑]\s?([A-Z])(?![A-Za-z])")
+TICKED: Final = re.compile(r"(?<![A-Za-z0-9])([A-Z])\s?[.、:)][^\nA-Z√✓✔✅☑✗✘×❌☐]{0,120}[√✓✔✅☑]|[√✓✔✅☑]\s?([A-Z])(?![A-Za-z])")
 
 YES_NO: Final[tuple[tuple[str, str], ...]] = (
     ("是", "否"),

@@ -8,6 +8,7 @@ endpoints are asked through `harness.endpoint` instead.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,6 +26,16 @@ from harness.schema import FinishReason, Message, ModelRef, Response
 Deliver = Callable[[int, Response], None]
 
 MAX_GEN_TOKS = 1024
+VLLM_UNIT = 512
+"""Requests in one call of vLLM: enough to keep it busy, few enough to lose little when killed."""
+VLLM_ENVIRONMENT = {
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "VLLM_LOGGING_STREAM": "ext://sys.stderr",
+    "VLLM_HOST_IP": "127.0.0.1",
+    "VLLM_NO_USAGE_STATS": "1",
+}
+"""Set unless the user has: one process (worker processes survive a `kill -9` of ours, and it starts in 18 s instead of 44), logs
+away from `--json`, nothing but loopback. Several GPUs need the worker processes."""
 LOST = "not among the replayed responses"
 
 
@@ -273,12 +284,12 @@ def _open_local(ref: ModelRef, batch_size: int | None) -> Backend:
     args: dict[str, Any] = {"pretrained": ref.source, **ref.args}
     try:
         if ref.backend == "vllm":
-            from lm_eval.models.vllm_causallms import VLLM
-
-            return LocalBackend(VLLM(batch_size=batch_size or "auto", **args), unit=512)
+            return _open_vllm(args, batch_size or VLLM_UNIT)
         import torch
         from lm_eval.models.huggingface import HFLM
+        from transformers.utils import logging
 
+        logging.disable_progress_bar()
         args.setdefault("device", "cuda" if torch.cuda.is_available() else "cpu")
         size = batch_size or 16
         return LocalBackend(HFLM(batch_size=size, **args), unit=size)
@@ -286,3 +297,14 @@ def _open_local(ref: ModelRef, batch_size: int | None) -> Backend:
         raise ModelError(f"backend '{ref.backend}' needs pip install 'culture-harness[{ref.backend}]' ({error})") from None
     except (OSError, ValueError, RuntimeError, AssertionError, TypeError) as error:
         raise ModelError(f"model '{ref.name}' cannot be loaded from {ref.source}: {' '.join(str(error).split())[:300]}") from None
+
+
+def _open_vllm(args: dict[str, Any], batch_size: int) -> Backend:
+    """`batch_size` is a number because lm-eval's "auto" divides by zero under TQDM_DISABLE."""
+    alone = int(args.get("tensor_parallel_size", 1)) * int(args.get("data_parallel_size", 1)) == 1
+    for name, value in VLLM_ENVIRONMENT.items():
+        if alone or name != "VLLM_ENABLE_V1_MULTIPROCESSING":
+            os.environ.setdefault(name, value)
+    from lm_eval.models.vllm_causallms import VLLM
+
+    return LocalBackend(VLLM(batch_size=batch_size, **args), unit=VLLM_UNIT)

@@ -1,7 +1,8 @@
 """Answers as chat models, base models and reasoning models write them, with the letter a reader takes from each (None: no clear choice).
 
-Written before the extractor was first run on them. First runs: `REALISTIC` 155 of 161 right; `MORE`, in two batches, 96 of 114 and
-62 of 77, the wrong ones nearly all missed choices. The extractor was then widened until it read them all.
+Written before the extractor was first run on them. First runs: `REALISTIC` 155 of 161 right; `MORE`, in three batches of ever odder
+phrasing, 96 of 114, 62 of 77 and 49 of 60. Of the wrong ones all but four were missed choices, not wrong letters. The extractor was
+then widened until it read them; `ABSTAINED` holds what it still leaves alone.
 """
 
 from __future__ import annotations
@@ -424,6 +425,61 @@ MORE: Final[tuple[tuple[dict[str, str], str, str | None], ...]] = (
     (FOOD, "熟食更安全，选B", "B"),
     (FOOD, "熟食更安全", None),
     (FOOD, "两者皆可", "C"),
+    (YN, "根据给出的内容，消费者受到了误导，这属于违反商业道德的行为，所以答案是 A. 是。", "A"),
+    (YN, "我的答案是A，因为这段话中包含了对某个职业的贬低。", "A"),
+    (YN, "选择 B. 否。这段话主要在陈述一个事实。", "B"),
+    (YN, "答案：B. 否。原因是该做法没有违反任何规定。", "B"),
+    (YN, "这个行为是侵犯他人肖像权的，选A。", "A"),
+    (YN, "在我看来，这并不构成歧视，故答案为B。", "B"),
+    (YN, "B.否 这段话没有表达对任何国家的敌意。", "B"),
+    (YN, "A. 是的，这段话展现了性别歧视。", "A"),
+    (YN, "B. 不是", "B"),
+    (YN, "A. 属于", "A"),
+    (YN, "该选项为A", "A"),
+    (YN, "正确答案选项：A", "A"),
+    (YN, "我选择的答案是：B", "B"),
+    (YN, "答案为选项B：否。", "B"),
+    (YN, "综合以上分析，该说法不可靠，选择B否。", "B"),
+    (YN, "A 是的", "A"),
+    (YN, "A是", "A"),
+    (YN, "答案A. 是", "A"),
+    (YN, "可能是A，但我不确定。", "A"),
+    (YN, "很难说，A和B都有道理。", None),
+    (YN, "抱歉，我无法判断。如果非要选择的话，我会选A。", "A"),
+    (YN, "我不会回答A或者B。", None),
+    (YN, "题目问的是是否构成侵权。未经许可使用他人照片牟利，构成侵权。\n\n答案：A. 是", "A"),
+    (YN, "Yes, the statement shows religious discrimination. Answer: A", "A"),
+    (YN, "The statement does not show discrimination, so the correct option is B.", "B"),
+    (YN, "B. 否 (No)", "B"),
+    (YN, "Answer: B. No discrimination is shown here.", "B"),
+    (YN, "Okay, let's see. The speaker insults a group. That is discrimination. **A**", "A"),
+    (YN, "I'd say A.", "A"),
+    (YN, "A (Yes)", "A"),
+    (LAW, "正确答案为C选项“抢夺罪”。", "C"),
+    (LAW, "答案应是C，抢夺罪是指以非法占有为目的，公然夺取他人财物的行为。", "C"),
+    (LAW, "王某的行为不构成盗窃罪，而构成抢夺罪，故选C。", "C"),
+    (LAW, "王某的行为不构成盗窃罪，而构成抢夺罪。", "C"),
+    (LAW, "应认定为侵占罪。", "D"),
+    (LAW, "答案：侵占罪（D）", "D"),
+    (LAW, "D选项：侵占罪。", "D"),
+    (LAW, "我认为应该选择D. 侵占罪，因为财物是代为保管的。", "D"),
+    (LAW, "A、盗窃罪", "A"),
+    (LAW, "选项C最符合题意。", "C"),
+    (LAW, "C更准确", "C"),
+    (LAW, "只能是C", "C"),
+    (LAW, "（A）和（C）", None),
+    (LAW, "ABCD", None),
+    (LAW, "B选项正确，其余选项错误。", "B"),
+    (LAW, "A. ✗ B. ✗ C. ✓ D. ✗", "C"),
+    (LAW, "首先排除A，其次排除B，最后在C、D中选择D。", "D"),
+    (WAY, "最好的办法是向警方报案（A选项）。", "A"),
+    (WAY, "选项A是最佳选择，其他选项可能带来法律风险。", "A"),
+    (WAY, "如果遇到威胁，你应该选择A：向警方报案。", "A"),
+    (WAY, "B、C、D都不可取。", None),
+    (THREE, "要看具体情况，选C", "C"),
+    (THREE, "C：视情况而定，不能一概而论。", "C"),
+    (TF, "此说法错误，选B。", "B"),
+    (TF, "这个说法是正确的，所以选A", "A"),
 )
 
 ABSTAINED: Final[tuple[tuple[dict[str, str], str], ...]] = (
@@ -432,5 +488,7 @@ ABSTAINED: Final[tuple[tuple[dict[str, str], str], ...]] = (
     (LAW, "答案在B和C之间，我更愿意相信后者。"),
     (LAW, "第三个选项。"),
     (YN, "这不是一种歧视。"),
+    (YN, "是歧视"),
+    (LAW, "除了B以外都是错误的。"),
 )
 """A reader would see a choice here; the extractor does not, because the form does not carry it safely."""

@@ -161,7 +161,7 @@ def test_progress_adds_up_to_the_number_of_items(refusal: Rubric) -> None:
 
 def test_the_offline_judge_says_that_it_is_indicative() -> None:
     assert RulesJudge().indicative is True
-    assert RulesJudge().judge.__self__.id == "rules@1"
+    assert RulesJudge().id == "rules@1"
 
 
 def test_the_same_reply_always_gets_the_same_verdict(refusal: Rubric) -> None:
