@@ -91,9 +91,11 @@ def main() -> None:
         model = make_tiny(folder / "tiny")
         common = ["--tasks", tasks, "--batch_size", "16", "--gen_kwargs", f"max_gen_toks={TOKENS}"]
         for i in range(ROUNDS):
-            ours = ["eval", "-m", str(model), *common, "--model-arg", "dtype=float32", "--runs", str(folder / f"runs{i}"), "--json"]
+            ours = ["eval", "-m", str(model), *common, "--model-arg", "dtype=float32", "--json"]
+            ours += ["--runs", str(folder / f"runs{i}")]
             theirs = ["run", "--model", "hf", "--model_args", f"pretrained={model},dtype=float32", "--device", "cpu", *common]
-            theirs += ["--include_path", str(ROOT / "tasks"), "--apply_chat_template", "--log_samples", "--output_path", str(folder)]
+            theirs += ["--include_path", str(ROOT / "tasks"), "--apply_chat_template"]
+            theirs += ["--log_samples", "--output_path", str(folder)]
             found["harness"].append(run("harness", ours, folder))
             found["lm-eval"].append(run("lm-eval", theirs, folder))
     print(f"{tasks}, {TOKENS} new tokens, batch 16; seconds, medians of {ROUNDS} rounds in turn")

@@ -8,7 +8,20 @@ import sys
 
 import harness
 
-HEAVY = ("torch", "transformers", "vllm", "deepspeed", "lm_eval", "datasets", "pandas", "openai", "pyarrow", "numpy", "scipy", "aiohttp")
+HEAVY = (
+    "torch",
+    "transformers",
+    "vllm",
+    "deepspeed",
+    "lm_eval",
+    "datasets",
+    "pandas",
+    "openai",
+    "pyarrow",
+    "numpy",
+    "scipy",
+    "aiohttp",
+)
 
 
 def test_every_exported_name_is_a_function_or_the_version_however_often_it_is_asked_for() -> None:

@@ -250,7 +250,9 @@ REPEATING = OPEN.model_copy(update={"question": "改正：他去学笑上课。"
 
 
 def test_parts_are_put_together_from_the_question(key: Callable[..., Key]) -> None:
-    (done,) = apply_key([REPEATING], key(row(REPEATING, reference=[[3, 6], "校", [7, 10]], accept=[["她", [4, 6], "校"], "学校"])))
+    (done,) = apply_key(
+        [REPEATING], key(row(REPEATING, reference=[[3, 6], "校", [7, 10]], accept=[["她", [4, 6], "校"], "学校"]))
+    )
     assert done.target == "他去学校上课。"
     assert done.accept == ("她去学校", "学校")
 

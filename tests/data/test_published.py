@@ -159,6 +159,8 @@ def test_no_part_of_a_reference_repeats_sixteen_characters_of_its_question(read:
     for line in bundled_keys["a_eval"].read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         answers = [row["reference"], row.get("note") or "", *row.get("accept", []), *row.get("points", [])]
-        literals = [part for answer in answers for part in ([answer] if isinstance(answer, str) else answer) if isinstance(part, str)]
+        literals = [
+            part for answer in answers for part in ([answer] if isinstance(answer, str) else answer) if isinstance(part, str)
+        ]
         question = questions[row["hash"]]
         assert not any(text[i : i + 16] in question for text in literals for i in range(len(text) - 15))
