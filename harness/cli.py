@@ -226,6 +226,7 @@ def show_command(
     by: Annotated[By, typer.Option(help="Break the scores down by this.")] = By.DIMENSION,
     worst: Annotated[int, typer.Option(min=0, help="Show the N worst samples.")] = 0,
     task: Annotated[str | None, typer.Option(help="Worst samples of this task only.")] = None,
+    metric: Annotated[str | None, typer.Option(help="Only these metrics, comma-separated, e.g. acc,hr.")] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print GitHub markdown.")] = False,
     runs: Runs = None,
     as_json: Json = False,
@@ -242,6 +243,8 @@ def show_command(
         from harness.errors import unknown
 
         raise unknown(f"task in run {record.id}", task, record.tasks)
+    if metric is not None:
+        record = _only_metrics(record, _words(metric))
     if markdown:
         sys.stdout.write(run_markdown(record, by=by.value))
         return
@@ -297,6 +300,16 @@ def keys_command(as_json: Json = False) -> None:
         _print_json([summary.model_dump(mode="json") for summary in summaries])
     else:
         _console().print(listings.key_table(summaries))
+
+
+def _only_metrics(record: RunRecord, names: list[str]) -> RunRecord:
+    from harness.errors import unknown
+
+    known = {score.metric for score in record.scores}
+    wanted = {name.lower().replace("-", "_") for name in names}
+    for name in sorted(wanted - known):
+        raise unknown(f"metric in run {record.id}", name, known)
+    return record.model_copy(update={"scores": tuple(score for score in record.scores if score.metric in wanted)})
 
 
 def _task_row(known: Any, entry: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness import catalog, folders
-from harness.errors import UsageError
+from harness.errors import ModelError, UsageError
 from harness.schema import Confidence, Coverage, KeyRef, ModelRef, Provenance, RunRecord, SampleResult, Score, Tokens, Usage
 
 if TYPE_CHECKING:
@@ -109,11 +109,11 @@ class _Run:
 
     def go(self, judge: Judge | None) -> RunRecord:
         """Load, generate, judge, score, write."""
+        self.watch("loading", 0, 1)
         from harness.lm import run as engine
         from harness.lm.session import Session
         from harness.lm.template import inspect
 
-        self.watch("loading", 0, 1)
         settings = {"key_files": dict(self.asked.key_files), "key_min_confidence": self.asked.key_min_confidence}
         loaded = engine.load(self.names, folders.task_folders(), settings, self.asked.generation)
         lm, backend = self._model()
@@ -243,7 +243,10 @@ def _build(model: ModelRef) -> None:
     import importlib
 
     module, _, function = model.build.partition(":")
-    getattr(importlib.import_module(module), function)(Path(model.source))
+    try:
+        getattr(importlib.import_module(module), function)(Path(model.source))
+    except ImportError as error:
+        raise ModelError(f"building '{model.name}' needs pip install 'culture-harness[hf]' ({error})") from None
 
 
 def _spec(asked: Asked, known: catalog.Catalog, names: tuple[str, ...], identity: str) -> dict[str, Any]:

@@ -207,7 +207,8 @@ def _registered_as(name: str, checkpoint: str, backend: Local) -> ModelRef:
     if not (folder / REGISTERED).is_file():
         own = f'[{name}] path = "…"'
         raise ModelError(
-            f"model '{name}' has no checkpoint at '{folder}' yet: `harness adapt` makes one, or name yours in models.toml: {own}"
+            f"model '{name}' has no checkpoint: fine-tune one into '{folder}' (with its {REGISTERED}), or name yours in "
+            f"models.toml: {own}"
         )
     return _registered(folder, backend)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -109,3 +112,16 @@ def test_a_plugin_folder_that_does_not_exist_is_named(monkeypatch: pytest.Monkey
     monkeypatch.setenv("HARNESS_PATH", "/nowhere/at/all")
     with pytest.raises(UsageError, match="HARNESS_PATH names '/nowhere/at/all'"):
         catalog.read()
+
+
+def test_an_installed_package_brings_its_tasks_by_entry_point(tmp_path: Path) -> None:
+    package = tmp_path / "site" / "their_pack"
+    write(package / "tasks", "theirs.yaml", "task: their_task\n")
+    write(package, "__init__.py", "")
+    info = tmp_path / "site" / "their_pack-1.0.dist-info"
+    write(info, "METADATA", "Metadata-Version: 2.1\nName: their-pack\nVersion: 1.0\n")
+    write(info, "entry_points.txt", "[harness.plugins]\ntheirs = their_pack\n")
+    program = "from harness import catalog; print(catalog.read().find('their_task').path)"
+    env = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+    done = subprocess.run([sys.executable, "-c", program], env=env, check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == str(package / "tasks" / "theirs.yaml")

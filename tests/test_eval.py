@@ -310,3 +310,26 @@ def test_a_parameter_the_endpoint_refuses_is_left_out_and_noted(cli: Cli, loopba
 def test_a_wrong_judge_is_told_before_a_demo_model_is_built(cli: Cli, tmp_path: Path) -> None:
     assert cli("eval", "-m", "demo-en", "-t", "demo", "--judge", "rule").code == 2
     assert not (tmp_path / "cache" / "models" / "demo-en").exists()
+
+
+def test_one_metric_of_a_run_is_shown(cli: Cli, tiny_model: Path) -> None:
+    cli("eval", "-m", str(tiny_model), "-t", "demo_risk", *SMALL)
+    shown = record(cli("show", "latest", "--metric", "RR-1", "--json"))
+    assert {score["metric"] for score in shown["scores"]} == {"rr_1"}
+
+
+def test_an_unknown_metric_is_answered_with_near_matches(cli: Cli, tiny_model: Path) -> None:
+    cli("eval", "-m", str(tiny_model), "-t", "demo_risk", *SMALL)
+    done = cli("show", "latest", "--metric", "rr_11")
+    assert done.code == 2
+    assert "did you mean rr_1" in done.err
+
+
+def test_a_run_of_another_schema_version_is_refused_by_name(cli: Cli, tiny_model: Path, tmp_path: Path) -> None:
+    found = record(cli("eval", "-m", str(tiny_model), "-t", "demo_en", *SMALL, "--json"))
+    path = load_folder(found["id"]) / "record.json"
+    path.write_text(path.read_text(encoding="utf-8").replace("harness.run/1", "harness.run/9"), encoding="utf-8")
+    done = cli("show", found["id"])
+    assert done.code == 2
+    assert "harness.run/9" in done.err
+    assert "harness.run/1" in done.err

@@ -55,7 +55,7 @@ def test_backend_turns_a_local_alias_to_vllm() -> None:
 
 def test_an_adapted_model_without_a_checkpoint_says_how_to_get_one() -> None:
     said = refused("llama3-8b-safe", ModelError)
-    assert "`harness adapt` makes one" in said
+    assert "fine-tune one into" in said
     assert '[llama3-8b-safe] path = "…"' in said
 
 
