@@ -96,6 +96,6 @@ def test_any_text_gives_letters_from_a_on_without_a_gap(text: str) -> None:
 
 @pytest.mark.parametrize("unit", ["A. ", "A.B. ", "A. B. C. ", " A", "\n", "A" + " " * 9])
 def test_a_hostile_text_of_a_megabyte_takes_seconds_not_hours(unit: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     parse_options(unit * (1_000_000 // len(unit)))
-    assert time.monotonic() - started < 20
+    assert time.process_time() - started < 20

@@ -242,7 +242,7 @@ HOSTILE = [
 @pytest.mark.parametrize("unit", HOSTILE)
 def test_a_megabyte_takes_linear_time(unit: str) -> None:
     text = unit * (1_000_000 // len(unit))
-    start = time.perf_counter()
+    start = time.process_time()
     for reference, kind in (
         ("差评", "exact"),
         ("57个", "exact"),
@@ -252,7 +252,7 @@ def test_a_megabyte_takes_linear_time(unit: str) -> None:
         ("长" * 20, "open"),
     ):
         compare(text, reference, kind)  # type: ignore[arg-type]
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20
 
 
 @settings(max_examples=300, deadline=None)

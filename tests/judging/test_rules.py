@@ -200,6 +200,6 @@ def test_any_reply_has_a_degree(reply: str, question: str) -> None:
 )
 def test_a_megabyte_takes_linear_time(unit: str) -> None:
     text = unit * (1_000_000 // len(unit))
-    start = time.perf_counter()
+    start = time.process_time()
     refusal_degree(SPY, text)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
