@@ -27,6 +27,10 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 _Loader.add_constructor("!function", lambda loader, node: loader.construct_scalar(node))
 
 
+MAX_NAME = 200
+"""A longer string in a YAML is no file name."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """One task or group of a task folder."""
@@ -43,6 +47,8 @@ class Entry:
     output_type: str
     digest: str
     """SHA-256 over the YAML and what it includes."""
+    files: tuple[Path, ...]
+    """Files beside the YAML that it names: key, rubric, taxonomy, samples."""
 
     @property
     def is_group(self) -> bool:
@@ -153,7 +159,14 @@ def _entry(path: Path) -> Entry:
         metadata=config.get("metadata") or {},
         output_type=str(config.get("output_type", "")),
         digest=digest,
+        files=_named_files(path, config),
     )
+
+
+def _named_files(path: Path, config: Mapping[str, Any]) -> tuple[Path, ...]:
+    named = {**(config.get("dataset_kwargs") or {}), **(config.get("metadata") or {})}.values()
+    found = (path.parent / value for value in named if isinstance(value, str) and len(value) < MAX_NAME)
+    return tuple(sorted({file.resolve() for file in found if file.is_file()}))
 
 
 def _load(path: Path, seen: tuple[Path, ...]) -> tuple[dict[str, Any], str]:

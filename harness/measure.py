@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from harness import catalog, folders
+from harness import __version__, catalog, folders
 from harness.errors import ModelError, UsageError
 from harness.schema import Confidence, Coverage, KeyRef, ModelRef, Provenance, RunRecord, SampleResult, Score, Tokens, Usage
 
@@ -256,7 +256,9 @@ def _spec(asked: Asked, known: catalog.Catalog, names: tuple[str, ...], identity
         "model": asked.model.name,
         "fingerprint": identity,
         "backend": asked.model.backend,
+        "harness": __version__,
         "tasks": {leaf: known.find(leaf).digest for leaf in leaves},
+        "files": {"/".join(file.parts[-3:]): _digest(str(file)) for leaf in leaves for file in known.find(leaf).files},
         "groups": list(names),
         "judge": asked.judge,
         "threshold": asked.threshold,
@@ -278,7 +280,7 @@ def _digest(path: str) -> str:
     try:
         return hashlib.sha256(Path(path).read_bytes()).hexdigest()
     except OSError as error:
-        raise DataError(f"key file cannot be read ({error.strerror})", file=path) from None
+        raise DataError(f"cannot be read ({error.strerror})", file=path) from None
 
 
 def _fresh_id(runs: Path, name: str, fresh: bool) -> str:

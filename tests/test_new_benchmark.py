@@ -77,3 +77,17 @@ def test_a_broken_yaml_stops_every_command_with_its_name(cli: Cli, culture: Path
     done = cli("tasks")
     assert done.code == 2
     assert f"{culture / 'zz.yaml'}:" in done.err
+
+
+def test_changed_samples_are_another_run(cli: Cli, culture: Path, tmp_path: Path) -> None:
+    model = answers(
+        tmp_path, {"task": "tea_green", "id": "1", "response": "B"}, {"task": "tea_black", "id": "2", "response": "A"}
+    )
+    before = json.loads(cli("eval", "--model", model, "--tasks", "tea", "--json").out)
+    items = culture / "items.jsonl"
+    items.write_text(items.read_text(encoding="utf-8").replace('"target": "B"', '"target": "A"'), encoding="utf-8")
+    after = json.loads(cli("eval", "--model", model, "--tasks", "tea", "--json").out)
+    assert after["id"] != before["id"]
+    assert [s["value"] for s in after["scores"] if s["metric"] == "acc"] != [
+        s["value"] for s in before["scores"] if s["metric"] == "acc"
+    ]
