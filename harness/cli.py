@@ -11,13 +11,12 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from harness.errors import EXIT_ERROR, EXIT_INCOMPLETE, HarnessError, UsageError
+from harness import options
+from harness.errors import EXIT_ERROR, EXIT_INCOMPLETE, HarnessError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,116 +36,27 @@ app = typer.Typer(
 )
 
 
-class Backend(StrEnum):
-    """Backends for a path or hub id."""
-
-    HF = "hf"
-    VLLM = "vllm"
-
-
-class Confidence(StrEnum):
-    """How sure an answer key is."""
-
-    HIGH = "high"
-    MEDIUM = "medium"
-    LOW = "low"
-
-
-class By(StrEnum):
-    """What scores are broken down by."""
-
-    DIMENSION = "dimension"
-    TOPIC = "topic"
-    LEVEL = "level"
-
-
-class Template(StrEnum):
-    """Whether the model's chat template is used."""
-
-    AUTO = "auto"
-    NONE = "none"
-
-
-Runs = Annotated[
-    Path | None, typer.Option("--runs", envvar="HARNESS_RUNS", help="Folder of the runs.  [default: runs]", show_default=False)
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-JudgeName = Annotated[
-    str,
-    typer.Option(
-        "--judge", envvar="HARNESS_JUDGE", help="[b]rules[/] (offline, indicative only), [b]openai:MODEL[/] or [b]none[/]."
-    ),
-]
-KeyFiles = Annotated[
-    list[str] | None, typer.Option("--keys", help="Own answer key: FILE, or BENCHMARK=FILE (repeatable).", metavar="[NAME=]FILE")
-]
-MinConfidence = Annotated[
-    Confidence | None,
-    typer.Option("--key-min-confidence", "--key_min_confidence", help="Score only samples whose key is at least this sure."),
-]
-JudgeConcurrency = Annotated[
-    int,
-    typer.Option(
-        "--judge-concurrency", "--judge_concurrency", envvar="HARNESS_JUDGE_CONCURRENCY", min=1, help="Judge requests in flight."
-    ),
-]
-
-
 @app.command("eval")
 def eval_command(
-    model: Annotated[
-        str,
-        typer.Option(
-            "--model",
-            "-m",
-            envvar="HARNESS_MODEL",
-            help="Alias, checkpoint, path, hub id, openai:NAME, URL#NAME, replay:RUN or replay:FILE.jsonl.",
-        ),
-    ],
-    tasks: Annotated[
-        str, typer.Option("--tasks", "-t", help="Tasks, groups or patterns, comma-separated ([b]harness tasks[/] lists them).")
-    ] = "a_eval,chisafetybench_v0",
-    judge: JudgeName = "rules",
-    threshold: Annotated[
-        float, typer.Option(envvar="HARNESS_THRESHOLD", min=0, max=100, help="ACC of judged scores: share that reach it.")
-    ] = 90.0,
-    limit: Annotated[
-        int | None, typer.Option("--limit", "-L", min=1, help="First N samples of each task; the run is not comparable.")
-    ] = None,
-    backend: Annotated[Backend | None, typer.Option(help="For a path or hub id.  [default: hf]", show_default=False)] = None,
-    base_url: Annotated[
-        str | None,
-        typer.Option("--base-url", "--base_url", envvar="HARNESS_MODEL_BASE_URL", help="Endpoint of an openai:NAME model."),
-    ] = None,
-    model_args: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--model-arg", "--model_args", help="Backend argument, e.g. dtype=float32 (repeatable).", metavar="KEY=VALUE"
-        ),
-    ] = None,
-    generation: Annotated[
-        list[str] | None,
-        typer.Option("--gen", "--gen_kwargs", help="Generation setting, e.g. max_gen_toks=64 (repeatable).", metavar="KEY=VALUE"),
-    ] = None,
-    chat_template: Annotated[
-        Template, typer.Option("--chat-template", "--chat_template", help="[b]none[/] sends plain text.")
-    ] = Template.AUTO,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(
-            "--batch-size", "--batch_size", "-b", min=1, help="Sequences a batch (hf).  [default: 16]", show_default=False
-        ),
-    ] = None,
-    concurrency: Annotated[
-        int, typer.Option(envvar="HARNESS_CONCURRENCY", min=1, help="Requests in flight to an endpoint under test.")
-    ] = 32,
-    judge_concurrency: JudgeConcurrency = 64,
-    keys: KeyFiles = None,
-    key_min_confidence: MinConfidence = None,
-    seed: Annotated[int, typer.Option(help="Sent to endpoints; part of the run's identity.")] = 1234,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Ask again, into a new run, even where answers are stored.")] = False,
-    runs: Runs = None,
-    as_json: Json = False,
+    model: options.Model,
+    tasks: options.Tasks = "a_eval,chisafetybench_v0",
+    judge: options.JudgeName = "rules",
+    threshold: options.Threshold = 90.0,
+    limit: options.Limit = None,
+    backend: options.Backend = None,
+    base_url: options.BaseUrl = None,
+    model_args: options.ModelArgs = None,
+    generation: options.Generation = None,
+    chat_template: options.ChatTemplate = "auto",
+    batch_size: options.BatchSize = None,
+    concurrency: options.Concurrency = 32,
+    judge_concurrency: options.JudgeConcurrency = 64,
+    keys: options.KeyFiles = None,
+    key_min_confidence: options.MinConfidence = None,
+    seed: options.Seed = 1234,
+    fresh: options.Fresh = False,
+    runs: options.Runs = None,
+    as_json: options.Json = False,
 ) -> None:
     """Measure a model. Interrupted? The same command goes on where it stopped."""
     from harness.verbs.evaluate import evaluate
@@ -154,17 +64,17 @@ def eval_command(
     with _watched(as_json) as watch:
         record = evaluate(
             model,
-            _words(tasks),
+            options.words(tasks),
             judge=judge,
             threshold=threshold,
             limit=limit,
-            backend=backend.value if backend else None,
+            backend=backend,
             base_url=base_url,
-            model_args=_pairs(model_args, "--model-arg"),
-            key_files=_key_files(keys),
-            key_min_confidence=key_min_confidence.value if key_min_confidence else None,
-            generation=_pairs(generation, "--gen"),
-            chat_template=chat_template.value,
+            model_args=options.pairs(model_args, "--model-arg"),
+            key_files=options.key_files(keys),
+            key_min_confidence=key_min_confidence,
+            generation=options.pairs(generation, "--gen"),
+            chat_template=chat_template,
             batch_size=batch_size,
             concurrency=concurrency,
             judge_concurrency=judge_concurrency,
@@ -173,20 +83,20 @@ def eval_command(
             runs=runs,
             watch=watch,
         )
-    _print_record(record, By.DIMENSION, as_json)
+    _print_record(record, "dimension", as_json)
     _exit_if_incomplete(record, judge)
 
 
 @app.command("judge")
 def judge_command(
-    run: Annotated[str, typer.Argument(help="Run id, unique prefix, path, or [b]latest[/].")],
-    judge: JudgeName = "rules",
-    threshold: Annotated[float | None, typer.Option(min=0, max=100, help="[default: the run's own]", show_default=False)] = None,
-    keys: KeyFiles = None,
-    key_min_confidence: MinConfidence = None,
-    judge_concurrency: JudgeConcurrency = 64,
-    runs: Runs = None,
-    as_json: Json = False,
+    run: options.Run,
+    judge: options.JudgeName = "rules",
+    threshold: options.OwnThreshold = None,
+    keys: options.KeyFiles = None,
+    key_min_confidence: options.MinConfidence = None,
+    judge_concurrency: options.JudgeConcurrency = 64,
+    runs: options.Runs = None,
+    as_json: options.Json = False,
 ) -> None:
     """Score the stored responses of a run again, without the model, as a new run."""
     from harness.verbs.judge import judge as judge_again
@@ -196,18 +106,18 @@ def judge_command(
             run,
             judge=judge,
             threshold=threshold,
-            key_files=_key_files(keys),
-            key_min_confidence=key_min_confidence.value if key_min_confidence else None,
+            key_files=options.key_files(keys),
+            key_min_confidence=key_min_confidence,
             judge_concurrency=judge_concurrency,
             runs=runs,
             watch=watch,
         )
-    _print_record(record, By.DIMENSION, as_json)
+    _print_record(record, "dimension", as_json)
     _exit_if_incomplete(record, judge)
 
 
 @app.command("runs")
-def runs_command(runs: Runs = None, as_json: Json = False) -> None:
+def runs_command(runs: options.Runs = None, as_json: options.Json = False) -> None:
     """List the runs, unfinished ones too."""
     from harness import folders
     from harness.report import console
@@ -222,14 +132,14 @@ def runs_command(runs: Runs = None, as_json: Json = False) -> None:
 
 @app.command("show")
 def show_command(
-    run: Annotated[str, typer.Argument(help="Run id, unique prefix, path, or [b]latest[/].")] = "latest",
-    by: Annotated[By, typer.Option(help="Break the scores down by this.")] = By.DIMENSION,
-    worst: Annotated[int, typer.Option(min=0, help="Show the N worst samples.")] = 0,
-    task: Annotated[str | None, typer.Option(help="Worst samples of this task only.")] = None,
-    metric: Annotated[str | None, typer.Option(help="Only these metrics, comma-separated, e.g. acc,hr.")] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print GitHub markdown.")] = False,
-    runs: Runs = None,
-    as_json: Json = False,
+    run: options.Run = "latest",
+    by: options.ShownBy = "dimension",
+    worst: options.Worst = 0,
+    task: options.WorstOf = None,
+    metric: options.Metrics = None,
+    markdown: options.Markdown = False,
+    runs: options.Runs = None,
+    as_json: options.Json = False,
 ) -> None:
     """Show the scores of a run, and its worst samples."""
     from harness import folders
@@ -244,9 +154,9 @@ def show_command(
 
         raise unknown(f"task in run {record.id}", task, record.tasks)
     if metric is not None:
-        record = _only_metrics(record, _words(metric))
+        record = _only_metrics(record, options.words(metric))
     if markdown:
-        sys.stdout.write(run_markdown(record, by=by.value))
+        sys.stdout.write(run_markdown(record, by=by))
         return
     _print_record(record, by, as_json)
     if worst and not as_json:
@@ -254,11 +164,7 @@ def show_command(
 
 
 @app.command("tasks")
-def tasks_command(
-    name: Annotated[str | None, typer.Argument(help="Show one task or group.")] = None,
-    path: Annotated[bool, typer.Option("--path", help="Print the task folder, for lm-eval's --include_path.")] = False,
-    as_json: Json = False,
-) -> None:
+def tasks_command(name: options.TaskName = None, path: options.ShowPath = False, as_json: options.Json = False) -> None:
     """List what can be evaluated."""
     from harness import catalog, folders
 
@@ -277,7 +183,7 @@ def tasks_command(
 
 
 @app.command("models")
-def models_command(as_json: Json = False) -> None:
+def models_command(as_json: options.Json = False) -> None:
     """List the models that --model knows by name."""
     from harness.models import list_models
     from harness.report import listings
@@ -290,7 +196,7 @@ def models_command(as_json: Json = False) -> None:
 
 
 @app.command("keys")
-def keys_command(as_json: Json = False) -> None:
+def keys_command(as_json: options.Json = False) -> None:
     """List the answer keys, their provenance and how sure they are."""
     from harness.report import listings
     from harness.verbs.keys import keys
@@ -323,39 +229,13 @@ def _task_row(known: Any, entry: Any) -> dict[str, Any]:
     }
 
 
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
-
-
-def _pairs(items: list[str] | None, option: str) -> dict[str, Any]:
-    """`["a=1,b=x"]` -> {"a": 1, "b": "x"}; values are JSON where they parse as JSON."""
-    found: dict[str, Any] = {}
-    for item in (part for text in items or [] for part in text.split(",")):
-        name, equals, value = item.partition("=")
-        if not equals or not name:
-            raise UsageError(f"{option} takes KEY=VALUE, not '{item}'")
-        try:
-            found[name] = json.loads(value)
-        except ValueError:
-            found[name] = {"True": True, "False": False, "None": None}.get(value, value)
-    return found
-
-
-def _key_files(items: list[str] | None) -> dict[str, str]:
-    found = {}
-    for item in items or []:
-        name, equals, path = item.rpartition("=")
-        found[name if equals else ""] = str(Path(path).expanduser().resolve())
-    return found
-
-
-def _print_record(record: RunRecord, by: By, as_json: bool) -> None:
+def _print_record(record: RunRecord, by: options.By, as_json: bool) -> None:
     if as_json:
         _print_json(record.model_dump(mode="json"))
         return
     from harness.report import console
 
-    _console().print(console.show_run(record, by=by.value))
+    _console().print(console.show_run(record, by=by))
 
 
 def _exit_if_incomplete(record: RunRecord, judge: str) -> None:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from harness import __version__, catalog, folders
+from harness import __version__, catalog, folders, notes
 from harness.errors import ModelError, UsageError
 from harness.schema import Confidence, Coverage, KeyRef, ModelRef, Provenance, RunRecord, SampleResult, Score, Tokens, Usage
 
@@ -145,6 +145,7 @@ class _Run:
         for task, rows in sorted(outcome.samples.items()):
             self.folder.write_samples(task, rows)
         keys = loaded.keys()
+        results = [result for rows in outcome.samples.values() for result in rows]
         coverage = _coverage(loaded, outcome.samples)
         complete = all(c.share >= COMPLETE_AT for c in coverage) and self.asked.judge != "none"
         record = RunRecord(
@@ -159,11 +160,15 @@ class _Run:
             comparable=self.asked.limit is None,
             limit=self.asked.limit,
             notes=(
-                *_notes(self.asked, keys, judge, template, outcome.samples, complete),
-                *_refused("the judge's endpoint", judge),
-                *_refused("the model's endpoint", backend),
+                *notes.of_keys(keys),
+                *notes.of_judge(judge, results),
+                *notes.of_extent(self.asked.limit, complete),
+                *template.notes(),
+                *notes.of_flags(results),
+                *notes.of_endpoint("the judge's endpoint", judge),
+                *notes.of_endpoint("the model's endpoint", backend),
             ),
-            tokens=_tokens(outcome.samples),
+            tokens=_tokens(results),
             samples=dict(self.folder.sample_hashes),
             provenance=self._provenance(loaded, keys, judge, template),
             parent=self.asked.parent,
@@ -324,55 +329,10 @@ def _coverage(loaded: Loaded, samples: Mapping[str, list[SampleResult]]) -> list
     return found
 
 
-def _tokens(samples: Mapping[str, list[SampleResult]]) -> Tokens | None:
-    responses = [result.response for rows in samples.values() for result in rows]
+def _tokens(results: list[SampleResult]) -> Tokens | None:
+    responses = [result.response for result in results]
     if all(r.prompt_tokens is None for r in responses):
         return None
     return Tokens(
         prompt=sum(r.prompt_tokens or 0 for r in responses), completion=sum(r.completion_tokens or 0 for r in responses)
     )
-
-
-def _notes(
-    asked: Asked,
-    keys: Mapping[str, KeyRef],
-    judge: Judge | None,
-    template: Template,
-    samples: Mapping[str, list[SampleResult]],
-    complete: bool,
-) -> tuple[str, ...]:
-    """What a reader must know before trusting a number."""
-    results = [result for rows in samples.values() for result in rows]
-    flagged = {flag: sum(flag in result.flags for result in results) for flag in FLAG_NOTES}
-    unreviewed = sorted({f"{ref.version} ({ref.provenance})" for ref in keys.values() if not ref.reviewed})
-    return (
-        *(f"answer key {version}" for version in unreviewed),
-        *(
-            ["judged by rules: indicative only; use --judge openai:MODEL for scores to rely on"]
-            if _is_indicative(judge, results)
-            else []
-        ),
-        *(["not judged (--judge none): only extracted answers are scored"] if judge is None else []),
-        *(["limited run: not comparable"] if asked.limit is not None else []),
-        *([] if complete else ["incomplete: fewer than 99% of some task's samples are judged"]),
-        *template.notes(),
-        *(f"{n} {FLAG_NOTES[flag]}" for flag, n in flagged.items() if n),
-    )
-
-
-FLAG_NOTES = {
-    "truncated_prompt": "prompts were longer than the model takes and lost their beginning",
-    "cut_reasoning": "answers end inside their reasoning (raise max_gen_toks)",
-    "cut_off": "answers were cut off at max_gen_toks",
-    "error": "samples got no answer",
-}
-
-
-def _refused(who: str, asked: Any) -> tuple[str, ...]:
-    """Parameters a server would not take, so that they were left out."""
-    left_out = getattr(getattr(asked, "endpoint", None), "left_out", ())
-    return (f"{who} refused {', '.join(sorted(left_out))}: asked without",) if left_out else ()
-
-
-def _is_indicative(judge: Judge | None, results: list[SampleResult]) -> bool:
-    return bool(judge and judge.indicative) and any(r.verdict is not None and r.verdict.rubric is not None for r in results)

@@ -16,6 +16,7 @@ tasks instead of samples.
 from __future__ import annotations
 
 import json
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -110,9 +111,9 @@ class SampleTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval is untyped
             said = None if verdict is None else verdict.model_dump(mode="json", exclude_none=True)
             instance.filtered_resps["none"] = json.dumps({"metrics": metrics, "verdict": said}, ensure_ascii=False)
 
+    @abstractmethod
     def metrics(self, sample: Sample, verdict: Verdict) -> dict[str, float]:
         """Metric values of one sample; empty if it cannot be scored."""
-        raise NotImplementedError
 
     def predicting_only(self) -> bool:
         """Whether lm-eval was told `--predict_only`."""
@@ -208,9 +209,9 @@ class JudgedTask(SampleTask):
             return {"unjudged": 1.0}
         return {"unjudged": 0.0, **self.judged_metrics(verdict)}
 
+    @abstractmethod
     def judged_metrics(self, verdict: Verdict) -> dict[str, float]:
         """Metric values of a usable verdict."""
-        raise NotImplementedError
 
     def _judge_id(self) -> str:
         judge = session.current().judge

@@ -1,0 +1,51 @@
+"""What a reader must know before trusting a number of a run: one line each, kept in the record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from harness.schema import KeyRef, SampleResult
+
+if TYPE_CHECKING:
+    from harness.judging.items import Judge
+
+FLAGS = {
+    "truncated_prompt": "prompts were longer than the model takes and lost their beginning",
+    "cut_reasoning": "answers end inside their reasoning (raise max_gen_toks)",
+    "cut_off": "answers were cut off at max_gen_toks",
+    "error": "samples got no answer",
+}
+"""Flag of a sample -> what it means, behind the number of samples that have it."""
+
+
+def of_keys(keys: Mapping[str, KeyRef]) -> tuple[str, ...]:
+    """Answer keys that nobody has reviewed."""
+    return tuple(sorted({f"answer key {ref.version} ({ref.provenance})" for ref in keys.values() if not ref.reviewed}))
+
+
+def of_judge(judge: Judge | None, results: list[SampleResult]) -> tuple[str, ...]:
+    """A judge that only indicates, or none at all."""
+    if judge is None:
+        return ("not judged (--judge none): only extracted answers are scored",)
+    if judge.indicative and any(r.verdict is not None and r.verdict.rubric is not None for r in results):
+        return ("judged by rules: indicative only; use --judge openai:MODEL for scores to rely on",)
+    return ()
+
+
+def of_extent(limit: int | None, complete: bool) -> tuple[str, ...]:
+    """Runs that are not whole."""
+    limited = ("limited run: not comparable",) if limit is not None else ()
+    return limited if complete else (*limited, "incomplete: fewer than 99% of some task's samples are judged")
+
+
+def of_flags(results: list[SampleResult]) -> tuple[str, ...]:
+    """Trouble seen in single samples, counted."""
+    counts = {flag: sum(flag in result.flags for result in results) for flag in FLAGS}
+    return tuple(f"{n} {FLAGS[flag]}" for flag, n in counts.items() if n)
+
+
+def of_endpoint(who: str, asked: Any) -> tuple[str, ...]:
+    """Parameters that a server would not take, so that they were left out."""
+    left_out = getattr(getattr(asked, "endpoint", None), "left_out", ())
+    return (f"{who} refused {', '.join(sorted(left_out))}: asked without",) if left_out else ()

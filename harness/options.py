@@ -1,0 +1,123 @@
+"""The options of the command line, each written once, and the small languages their values are written in."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from harness.errors import UsageError
+
+By = Literal["dimension", "topic", "level"]
+
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        "-m",
+        envvar="HARNESS_MODEL",
+        help="Alias, checkpoint, path, hub id, openai:NAME, URL#NAME, replay:RUN or replay:FILE.jsonl.",
+    ),
+]
+Tasks = Annotated[
+    str, typer.Option("--tasks", "-t", help="Tasks, groups or patterns, comma-separated ([b]harness tasks[/] lists them).")
+]
+JudgeName = Annotated[
+    str,
+    typer.Option(
+        "--judge", envvar="HARNESS_JUDGE", help="[b]rules[/] (offline, indicative only), [b]openai:MODEL[/] or [b]none[/]."
+    ),
+]
+Threshold = Annotated[
+    float, typer.Option(envvar="HARNESS_THRESHOLD", min=0, max=100, help="ACC of judged scores: share that reach it.")
+]
+OwnThreshold = Annotated[
+    float | None, typer.Option("--threshold", min=0, max=100, help="[default: the run's own]", show_default=False)
+]
+Limit = Annotated[
+    int | None, typer.Option("--limit", "-L", min=1, help="First N samples of each task; the run is not comparable.")
+]
+Backend = Annotated[Literal["hf", "vllm"] | None, typer.Option(help="For a path or hub id.  [default: hf]", show_default=False)]
+BaseUrl = Annotated[
+    str | None,
+    typer.Option("--base-url", "--base_url", envvar="HARNESS_MODEL_BASE_URL", help="Endpoint of an openai:NAME model."),
+]
+ModelArgs = Annotated[
+    list[str] | None,
+    typer.Option("--model-arg", "--model_args", help="Backend argument, e.g. dtype=float32 (repeatable).", metavar="KEY=VALUE"),
+]
+Generation = Annotated[
+    list[str] | None,
+    typer.Option("--gen", "--gen_kwargs", help="Generation setting, e.g. max_gen_toks=64 (repeatable).", metavar="KEY=VALUE"),
+]
+ChatTemplate = Annotated[
+    Literal["auto", "none"], typer.Option("--chat-template", "--chat_template", help="[b]none[/] sends plain text.")
+]
+BatchSize = Annotated[
+    int | None,
+    typer.Option("--batch-size", "--batch_size", "-b", min=1, help="Sequences a batch (hf).  [default: 16]", show_default=False),
+]
+Concurrency = Annotated[
+    int, typer.Option(envvar="HARNESS_CONCURRENCY", min=1, help="Requests in flight to an endpoint under test.")
+]
+JudgeConcurrency = Annotated[
+    int,
+    typer.Option(
+        "--judge-concurrency", "--judge_concurrency", envvar="HARNESS_JUDGE_CONCURRENCY", min=1, help="Judge requests in flight."
+    ),
+]
+KeyFiles = Annotated[
+    list[str] | None, typer.Option("--keys", help="Own answer key: FILE, or BENCHMARK=FILE (repeatable).", metavar="[NAME=]FILE")
+]
+MinConfidence = Annotated[
+    Literal["high", "medium", "low"] | None,
+    typer.Option("--key-min-confidence", "--key_min_confidence", help="Score only samples whose key is at least this sure."),
+]
+Seed = Annotated[int, typer.Option(help="Sent to endpoints; part of the run's identity.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Ask again, into a new run, even where answers are stored.")]
+Runs = Annotated[
+    Path | None, typer.Option("--runs", envvar="HARNESS_RUNS", help="Folder of the runs.  [default: runs]", show_default=False)
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Run = Annotated[str, typer.Argument(help="Run id, unique prefix, path, or [b]latest[/].")]
+ShownBy = Annotated[By, typer.Option(help="Break the scores down by this.")]
+Worst = Annotated[int, typer.Option(min=0, help="Show the N worst samples.")]
+WorstOf = Annotated[str | None, typer.Option("--task", help="Worst samples of this task only.")]
+Metrics = Annotated[str | None, typer.Option("--metric", help="Only these metrics, comma-separated, e.g. acc,hr.")]
+Markdown = Annotated[bool, typer.Option("--markdown", help="Print GitHub markdown.")]
+TaskName = Annotated[str | None, typer.Argument(help="Show one task or group.")]
+ShowPath = Annotated[bool, typer.Option("--path", help="Print the task folder, for lm-eval's --include_path.")]
+
+
+def words(text: str) -> list[str]:
+    """`"a, b"` -> ["a", "b"]."""
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def pairs(items: list[str] | None, option: str) -> dict[str, Any]:
+    """`["a=1,b=x"]` -> {"a": 1, "b": "x"}; values are JSON where they parse as JSON.
+
+    Raises:
+        UsageError: A part has no `=`.
+    """
+    found: dict[str, Any] = {}
+    for item in (part for text in items or [] for part in text.split(",")):
+        name, equals, value = item.partition("=")
+        if not equals or not name:
+            raise UsageError(f"{option} takes KEY=VALUE, not '{item}'")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = {"True": True, "False": False, "None": None}.get(value, value)
+    return found
+
+
+def key_files(items: list[str] | None) -> dict[str, str]:
+    """`["a_eval=mine.jsonl"]` -> {"a_eval": "/…/mine.jsonl"}; a bare file is for all benchmarks (name '')."""
+    found = {}
+    for item in items or []:
+        name, equals, path = item.rpartition("=")
+        found[name if equals else ""] = str(Path(path).expanduser().resolve())
+    return found
