@@ -1,9 +1,9 @@
 """What `harness eval` costs around generation, beside plain lm-eval: `python bench/evaluate.py`.
 
 Both evaluate the same prompts with the same tiny random model and the same judge (rules), each in its own process, in turn.
-A-Eval's 678 are used where `$HARNESS_DATA` holds them, else the demo culture's. The time inside the backend's `generate_until`
-and in loading the model is taken in both; what is left is what the program itself adds: imports, loading tasks, building
-requests, judging, scoring, writing.
+A-Eval's 678 are used where `$HARNESS_DATA` holds them, else the demo culture's. The time inside the backend's `generate_until`,
+in loading the model and in importing the engine is taken in both; what is left is what the program itself adds: its own imports,
+loading tasks, building requests, judging, scoring, writing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ TOKENS = 16
 
 PROGRAM = """
 import json, sys, time
+began = time.perf_counter()
 from lm_eval.models.huggingface import HFLM
+imports = time.perf_counter() - began
 spent = {"generate_until": 0.0, "__init__": 0.0}
 def time_calls(name):
     inner = getattr(HFLM, name)
@@ -47,7 +49,7 @@ try:
     main()
 finally:
     with open(out, "w") as file:
-        json.dump([spent["generate_until"], spent["__init__"]], file)
+        json.dump([spent["generate_until"], spent["__init__"], imports], file)
 """
 
 
@@ -57,10 +59,12 @@ class Times(NamedTuple):
     wall: float
     generate: float
     load: float
+    imports: float
+    """Of the engine: torch, transformers, lm-eval's model."""
 
     @property
     def rest(self) -> float:
-        return self.wall - self.generate - self.load
+        return self.wall - self.generate - self.load - self.imports
 
 
 def run(which: str, words: list[str], folder: Path) -> Times:
@@ -99,10 +103,11 @@ def main() -> None:
             found["harness"].append(run("harness", ours, folder))
             found["lm-eval"].append(run("lm-eval", theirs, folder))
     print(f"{tasks}, {TOKENS} new tokens, batch 16; seconds, medians of {ROUNDS} rounds in turn")
-    print(f"{'':10}{'wall':>8}{'generate':>10}{'load':>8}{'the rest':>10}")
+    print(f"{'':10}{'wall':>8}{'generate':>10}{'load':>8}{'imports':>9}{'the rest':>10}")
     for label, times in found.items():
-        wall, generate, load = middle(times)
-        print(f"{label:10}{wall:8.2f}{generate:10.2f}{load:8.2f}{statistics.median(t.rest for t in times):10.2f}")
+        wall, generate, load, imports = middle(times)
+        rest = statistics.median(t.rest for t in times)
+        print(f"{label:10}{wall:8.2f}{generate:10.2f}{load:8.2f}{imports:9.2f}{rest:10.2f}")
     extra = statistics.median(a.rest - b.rest for a, b in zip(found["harness"], found["lm-eval"], strict=True))
     ratio = statistics.median(a.wall / b.wall for a, b in zip(found["harness"], found["lm-eval"], strict=True))
     print(f"around generation harness takes {extra:+.2f} s more than lm-eval itself; wall ratio {ratio:.2f}")
