@@ -125,3 +125,16 @@ def test_an_installed_package_brings_its_tasks_by_entry_point(tmp_path: Path) ->
     env = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
     done = subprocess.run([sys.executable, "-c", program], env=env, check=True, capture_output=True, text=True)
     assert done.stdout.strip() == str(package / "tasks" / "theirs.yaml")
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_function_that_a_task_names_exists_with_or_without_its_data(name: str) -> None:
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    from harness.lm.tasks import SampleTask
+
+    config = load_yaml(catalog.read().find(name).path)
+    assert issubclass(config["class"], SampleTask)
+    assert callable(config["custom_dataset"])
+    assert config["metadata"]["version"]
+    assert config["output_type"] == "multiple_choice" or config["generation_kwargs"]["until"] == []

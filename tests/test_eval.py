@@ -333,3 +333,17 @@ def test_a_run_of_another_schema_version_is_refused_by_name(cli: Cli, tiny_model
     assert done.code == 2
     assert "harness.run/9" in done.err
     assert "harness.run/1" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--gen", "nonsense_setting=3"), "the model refuses the settings"),
+        (("--model-arg", "dtype=float99"), "cannot be loaded from"),
+    ],
+)
+def test_a_setting_the_model_does_not_take_is_one_line(cli: Cli, tiny_model: Path, words: tuple[str, str], said: str) -> None:
+    done = cli("eval", "-m", str(tiny_model), "-t", "demo_en", "--limit", "1", *words)
+    assert done.code == 1
+    assert said in done.err
+    assert "unexpected" not in done.err

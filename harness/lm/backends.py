@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -80,7 +81,8 @@ class LocalBackend:
         """One call of the model's `generate_until`; tokens are counted with its tokenizer."""
         room = int(getattr(self.lm, "max_length", 0) or 0)
         fitted = [_fitted(request, room) for request in requests]
-        texts = self.lm.generate_until(fitted, disable_tqdm=True)
+        with _refusals(fitted[0]):
+            texts = self.lm.generate_until(fitted, disable_tqdm=True)
         for i, (request, text) in enumerate(zip(fitted, texts, strict=True)):
             deliver(i, self._response(request, text, room))
 
@@ -104,6 +106,23 @@ class LocalBackend:
             completion_tokens=said,
             truncated_prompt=bool(room) and asked > room - limit,
         )
+
+
+@contextmanager
+def _refusals(request: Instance) -> Iterator[None]:
+    """What a model says to settings it does not take, or to a batch too big for its memory, in one line."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise ModelError(f"the model refuses the settings {request.args[1]}: {_brief(error)}") from error
+    except RuntimeError as error:
+        if "out of memory" not in str(error):
+            raise
+        raise ModelError(f"out of memory; try a smaller --batch-size ({_brief(error)})") from error
+
+
+def _brief(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
 
 
 def _fitted(request: Instance, room: int) -> Instance:
@@ -295,8 +314,8 @@ def _open_local(ref: ModelRef, batch_size: int | None) -> Backend:
         return LocalBackend(HFLM(batch_size=size, **args), unit=size)
     except ImportError as error:
         raise ModelError(f"backend '{ref.backend}' needs pip install 'culture-harness[{ref.backend}]' ({error})") from None
-    except (OSError, ValueError, RuntimeError, AssertionError, TypeError) as error:
-        raise ModelError(f"model '{ref.name}' cannot be loaded from {ref.source}: {' '.join(str(error).split())[:300]}") from None
+    except (OSError, ValueError, RuntimeError, AssertionError, TypeError, AttributeError) as error:
+        raise ModelError(f"model '{ref.name}' cannot be loaded from {ref.source}: {_brief(error)}") from error
 
 
 def _open_vllm(args: dict[str, Any], batch_size: int) -> Backend:
