@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -119,7 +120,7 @@ class _Run:
         lm, backend = self._model()
         template = inspect(backend, self.asked.chat_template)
         self.watch("loading", 1, 1)
-        session = Session(judge, self.asked.threshold, lambda done, total: self.watch("judging", done, total))
+        session = Session(judge, self.asked.threshold, partial(self.watch, "judging"))
         outcome = engine.run(loaded, lm, session, limit=self.asked.limit, chat=template.applied)
         self.folder.event("generated", asked_of_model=lm.generated)
         return self._finish(loaded, lm, backend, judge, template, outcome)
@@ -135,8 +136,7 @@ class _Run:
         )
         store = ResponseStore(self.folder.path.parent / STORE / "responses.sqlite")
         identity = f"{self.identity}:{asked.chat_template}:{asked.seed}"
-        progress = lambda done, total: self.watch("generating", done, total)  # noqa: E731
-        return StoredLM(backend, store, identity, fresh=asked.fresh, progress=progress), backend
+        return StoredLM(backend, store, identity, fresh=asked.fresh, progress=partial(self.watch, "generating")), backend
 
     def _finish(
         self, loaded: Loaded, lm: StoredLM, backend: Backend, judge: Judge | None, template: Template, outcome: Outcome
@@ -147,7 +147,7 @@ class _Run:
         keys = loaded.keys()
         results = [result for rows in outcome.samples.values() for result in rows]
         coverage = _coverage(loaded, outcome.samples)
-        complete = all(c.share >= COMPLETE_AT for c in coverage) and self.asked.judge != "none"
+        complete = all(c.share >= COMPLETE_AT for c in coverage)
         record = RunRecord(
             id=self.folder.id,
             model=self.asked.model,
@@ -185,13 +185,12 @@ class _Run:
         return record
 
     def _provenance(self, loaded: Loaded, keys: dict[str, KeyRef], judge: Judge | None, template: Template) -> Provenance:
-        from harness.data.fetch import loaded_files
         from harness.provenance import code
 
         versions = {name: str(self.known.find(name).metadata.get("version", "")) for name in loaded.tasks}
         return Provenance(
             **code(),
-            data=loaded_files(),
+            data=loaded.data(),
             tasks={name: f"{version}@{self.known.find(name).digest[:8]}" for name, version in versions.items()},
             keys=keys,
             judge=judge.id if judge else None,

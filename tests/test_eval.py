@@ -347,3 +347,26 @@ def test_a_setting_the_model_does_not_take_is_one_line(cli: Cli, tiny_model: Pat
     assert done.code == 1
     assert said in done.err
     assert "unexpected" not in done.err
+
+
+def test_the_record_names_the_data_of_its_own_tasks_only(
+    cli: Cli, tiny_model: Path, benchmarks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARNESS_DATA", str(benchmarks))
+    small = ("--limit", "1", "--gen", "max_gen_toks=1", "--json")
+    record(cli("eval", "-m", str(tiny_model), "-t", "a_eval_tp", *small))
+    found = record(cli("eval", "-m", str(tiny_model), "-t", "chisafetybench_v1_mcq_cv", *small))
+    digest = "9900af0e259d8f58d68584961ac5f13fc229066d5b73add142313c92d0c8edcd"
+    assert found["provenance"]["data"] == {"chisafetybench/v1/mcq.json": digest}
+
+
+def test_multiple_choice_without_a_judge_is_complete(cli: Cli, tiny_model: Path) -> None:
+    found = record(cli("eval", "-m", str(tiny_model), "-t", "demo_mcq_di", *SMALL, "--judge", "none", "--json"))
+    assert found["complete"] is True
+    assert value(found, "demo_mcq_di", "acc") >= 0
+
+
+def test_without_a_judge_nothing_open_is_scored(cli: Cli, tiny_model: Path) -> None:
+    found = record(cli("eval", "-m", str(tiny_model), "-t", "demo_risk_di", *SMALL, "--judge", "none", "--json"))
+    assert found["complete"] is False
+    assert {score["metric"] for score in found["scores"]} <= {"zh_share"}

@@ -8,7 +8,7 @@ readers    published file -> samples                          keys      key file
 
 from __future__ import annotations
 
-from harness.data.fetch import DataFile, loaded_files, locate
+from harness.data.fetch import DataFile, locate
 from harness.data.hashing import assign_splits, content_hash
 from harness.data.keys import Key, apply_key, load_key
 from harness.data.options import Parsed, parse_options
@@ -29,7 +29,6 @@ __all__ = [
     "content_hash",
     "load_key",
     "load_taxonomy",
-    "loaded_files",
     "locate",
     "parse_options",
     "place",

@@ -32,9 +32,6 @@ TIMEOUT_S: Final = 30.0
 _CHUNK: Final = 64 * 1024
 _BAR_AFTER_S: Final = 1.0
 
-_loaded: dict[str, str] = {}
-"""Path -> sha256 of what this process located. State on purpose: provenance must list what was read, wherever it was read."""
-
 
 @dataclass(frozen=True)
 class DataFile:
@@ -80,13 +77,7 @@ def locate(file: DataFile, progress: bool = True) -> Path:
         _store(raw, found)
     else:
         _check(read_bytes(found), file, found, f"replace it with {file.url}, or delete it")
-    _loaded[file.path] = file.sha256
     return found
-
-
-def loaded_files() -> dict[str, str]:
-    """Path -> SHA-256 of every file located in this process, sorted by path; for the provenance of a run."""
-    return dict(sorted(_loaded.items()))
 
 
 def _cached(file: DataFile) -> Path:

@@ -17,10 +17,11 @@ from lm_eval.api.group import Group
 from lm_eval.evaluator import evaluate as lm_evaluate
 from lm_eval.tasks import TaskManager
 
+from harness.data.files import read_bytes, sha256
 from harness.errors import DataError, HarnessError, UsageError
 from harness.judging.text import han_share, strip_reasoning
 from harness.lm import session
-from harness.lm.datasets import key_of, sample_of
+from harness.lm.datasets import beside, key_of, sample_of
 from harness.lm.stored import StoredLM
 from harness.lm.tasks import JudgedTask, LikelihoodTask, SampleTask
 from harness.schema import FinishReason, KeyRef, Response, SampleResult, Verdict, VerdictState
@@ -47,6 +48,17 @@ class Loaded:
         """Rubric name -> content hash."""
         versions = {task.rubric.version for task in self.tasks.values() if isinstance(task, JudgedTask)}
         return dict(version.split("@", 1) for version in sorted(versions))
+
+    def data(self) -> dict[str, str]:
+        """Data file -> SHA-256 of everything the tasks were read from."""
+        found: dict[str, str] = {}
+        for task in self.tasks.values():
+            source = task.config.dataset_kwargs or {}
+            if "sha256" in source:
+                found[str(source["path"])] = str(source["sha256"])
+            elif "file" in source:
+                found[str(source["file"])] = sha256(read_bytes(beside(task.settings, str(source["file"]))))
+        return dict(sorted(found.items()))
 
     def generation(self) -> dict[str, dict[str, Any]]:
         """Task -> generation settings."""

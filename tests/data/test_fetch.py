@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from harness.data import fetch
-from harness.data.fetch import DataFile, loaded_files, locate
+from harness.data.fetch import DataFile, locate
 from harness.errors import DataError, UsageError
 from tests.data.conftest import Web
 
@@ -27,7 +27,6 @@ SHA = hashlib.sha256(BODY).hexdigest()
 def _online(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loopback is not the internet."""
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    monkeypatch.setattr(fetch, "_loaded", {})
 
 
 @pytest.fixture
@@ -266,15 +265,6 @@ def test_a_fast_download_shows_nothing(web: Web, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     locate(file_at(web.serve("/items.json", BODY)))
     assert capsys.readouterr().err == ""
-
-
-def test_what_was_located_is_remembered_for_provenance(web: Web, own: Path) -> None:
-    put(own / "z.json")
-    locate(file_at(web.url, "a/z.json"))
-    locate(file_at(web.serve("/items.json", BODY)))
-    with pytest.raises(DataError):
-        locate(file_at(web.url + "/none", "none.json"))
-    assert list(loaded_files().items()) == [("a/z.json", SHA), ("bench/v1/items.json", SHA)]
 
 
 @pytest.mark.parametrize("path", ["/etc/items.json", "../items.json", "a/../../b.json", "", "a\\b.json", "c:/x.json"])
