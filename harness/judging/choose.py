@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.errors import UsageError
+from harness.errors import unknown
 from harness.judging.items import Judge
 
 KINDS = ("rules", "openai:MODEL", "none")
@@ -37,4 +37,4 @@ def make_judge(spec: str, *, cache: Path | None = None, concurrency: int = 64, t
 
         endpoint = resolve(model, role="judge", concurrency=concurrency, timeout=timeout)
         return OpenAIJudge(endpoint, VerdictCache(cache) if cache else None)
-    raise UsageError(f"no judge '{spec}'; there are: {', '.join(KINDS)}")
+    raise unknown("judge", spec, KINDS)
