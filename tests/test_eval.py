@@ -216,7 +216,11 @@ def test_the_scores_are_a_pandas_frame(cli: Cli, tiny_model: Path) -> None:
     [
         (("eval", "-m", "demo-en", "-t", "a_evl"), 2, "no task or group named 'a_evl'; did you mean a_eval"),
         (("eval", "-m", "demo-em", "-t", "demo"), 2, "did you mean demo-en"),
-        (("eval", "-m", "demo-en", "-t", "demo", "--judge", "rule"), 2, "no judge named 'rule'; did you mean rules? there are: none, openai:MODEL, rules"),
+        (
+            ("eval", "-m", "demo-en", "-t", "demo", "--judge", "rule"),
+            2,
+            "no judge named 'rule'; did you mean rules? there are: none, openai:MODEL, rules",
+        ),
         (("eval", "-m", "demo-en", "-t", "demo", "--model-arg", "dtype"), 2, "--model-arg takes KEY=VALUE, not 'dtype'"),
         (("eval", "-m", "/no/such/place", "-t", "demo"), 2, "/no/such/place"),
         (("judge", "no-such-run"), 2, "no-such-run"),
