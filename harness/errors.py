@@ -1,7 +1,7 @@
 """Errors by who can mend them, and the exit codes of the command line.
 
     HarnessError
-    ├── UsageError      1 word of the command line is wrong             exit 2
+    ├── UsageError      a word of the command line is wrong             exit 2
     ├── DataError       a file is missing, broken or not what it claims exit 2
     ├── ModelError      the model under test cannot be loaded or asked  exit 1
     ├── JudgeError      the judge cannot be set up                      exit 1
