@@ -6,7 +6,8 @@
     ├── ModelError      the model under test cannot be loaded or asked  exit 1
     ├── JudgeError      the judge cannot be set up                      exit 1
     ├── TrainerError    a trainer failed                                exit 1
-    └── IncompleteRun   the run lacks responses or verdicts             exit 3
+    ├── IncompleteRun   the run lacks responses or verdicts             exit 3
+    └── Refused         the evidence does not allow what was asked      exit 4
 
 Each message is one line that names the thing, what was tried and what would be right. They are caught once, in `cli`,
 and printed without a traceback. One bad reply of a model or judge is never an exception: it is data (a `Verdict`).
@@ -23,6 +24,8 @@ EXIT_OK: Final = 0
 EXIT_ERROR: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_INCOMPLETE: Final = 3
+EXIT_REFUSED: Final = 4
+EXIT_UNDECIDED: Final = 5
 
 SHOWN: Final = 20
 """Names an error lists at most."""
@@ -68,6 +71,12 @@ class IncompleteRun(HarnessError):
     """Responses or verdicts are missing above the allowed share."""
 
     exit_code = EXIT_INCOMPLETE
+
+
+class Refused(HarnessError):
+    """Everything works, and the answer is no: nothing is weak, no source covers what is, a score that must be held was lost."""
+
+    exit_code = EXIT_REFUSED
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:

@@ -53,6 +53,11 @@ def task_folders() -> tuple[Path, ...]:
     return tuple(folder / "tasks" for folder in homes() if (folder / "tasks").is_dir())
 
 
+def trainer_folders() -> tuple[Path, ...]:
+    """Folders that hold trainers (`<name>/trainer.toml`) and recipes (`recipes/<name>.toml`)."""
+    return tuple(folder / "trainers" for folder in homes() if (folder / "trainers").is_dir())
+
+
 def cache_dir() -> Path:
     """Per-user cache for downloaded data and built demo models: `$HARNESS_CACHE`, else `$XDG_CACHE_HOME/culture-harness`."""
     explicit = os.environ.get("HARNESS_CACHE")
@@ -78,3 +83,17 @@ def runs_dir(explicit: Path | None = None) -> Path:
 def checkpoints_dir() -> Path:
     """Where trained checkpoints are looked for: `$HARNESS_CHECKPOINTS`, else `./checkpoints`."""
     return Path(os.environ.get("HARNESS_CHECKPOINTS", "checkpoints")).expanduser()
+
+
+def mixes_dir(explicit: Path | None = None) -> Path:
+    """Where mixes are kept: `--mixes`, else `$HARNESS_MIXES`, else `./mixes`."""
+    if explicit is not None:
+        return explicit
+    return Path(os.environ.get("HARNESS_MIXES", "mixes")).expanduser()
+
+
+def adaptations_dir(explicit: Path | None = None) -> Path:
+    """Where adaptations are kept: `--adaptations`, else `$HARNESS_ADAPTATIONS`, else `./adaptations`."""
+    if explicit is not None:
+        return explicit
+    return Path(os.environ.get("HARNESS_ADAPTATIONS", "adaptations")).expanduser()

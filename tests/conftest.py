@@ -30,7 +30,8 @@ def _isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [n for n in os.environ if n.startswith(("HARNESS_", "OPENAI_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("HARNESS_RUNS", str(tmp_path / "runs"))
+    for name in ("RUNS", "MIXES", "ADAPTATIONS"):
+        monkeypatch.setenv(f"HARNESS_{name}", str(tmp_path / name.lower()))
 
 
 def _folder(name: str) -> Path:

@@ -3,8 +3,8 @@
     with serve("checkpoints/llama3-8b-safe", dtype="bfloat16", max_model_len=4096) as server:
         harness.evaluate(f"{server.url}#{server.name}", ["a_eval"])
 
-vLLM runs in its own process and session, so Ctrl-C here does not reach it, and under `supervise.py`, so nothing of it is left
-when the block ends or when this process is killed. Nothing heavy is imported here.
+vLLM runs in its own process and session, so Ctrl-C here does not reach it, and under `harness.processes`, so nothing of it
+is left when the block ends or this process is killed. Nothing heavy is imported here.
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
-import os
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -28,17 +26,15 @@ from pathlib import Path
 from typing import Final
 
 from harness.errors import ModelError, UsageError
+from harness.processes import supervised
 
 Option = str | int | float | bool | Mapping[str, object] | None
 Progress = Callable[[float, str], None]
 
 HOST: Final = "127.0.0.1"
-SUPERVISOR: Final = Path(__file__).with_name("supervise.py")
 ENVIRONMENT: Final = {"VLLM_HOST_IP": HOST, "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
 """Set unless the user set them. By default vLLM's processes meet at the address of the network card, which may be closed."""
 _TICK: Final = 0.25
-_STOP: Final = 12.0
-"""Seconds the supervisor has to end everything; it needs up to `supervise.GRACE` = 8."""
 _ERROR: Final = re.compile(r"\b(\w*Error|error)\b")
 _HARMLESS: Final = re.compile(r"\b(DEBUG|INFO|WARNING)\b")
 _STAMP: Final = re.compile(r"^(\([^)]* pid=\d+\) )?(ERROR \S+ \S+ \[[^\]]*\] )?")
@@ -91,39 +87,12 @@ def serve(
     port = _port(port)
     command = [sys.executable, "-m", "vllm.entrypoints.cli.main", "serve", str(model), "--served-model-name", called]
     command += ["--host", HOST, "--port", str(port), *flags(options)]
-    with supervised(command, log=log) as (process, written):
+    with (
+        _sockets() as sockets,
+        supervised(command, log=log, environment={"VLLM_RPC_BASE_PATH": sockets, **ENVIRONMENT}) as (process, written),
+    ):
         _wait(process, f"http://{HOST}:{port}/health", written, timeout, progress)
         yield Server(f"http://{HOST}:{port}/v1", called, process.pid, written)
-
-
-@contextlib.contextmanager
-def supervised(command: list[str], *, log: Path | None = None) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
-    """Runs `command` so that no process of its family outlives the block or this process; yields the supervisor and the log file.
-
-    The log is removed if it was not asked for and the block ended well.
-    """
-    written = log or _temporary_log()
-    with tempfile.TemporaryDirectory(prefix="vllm-") as sockets:
-        process = _start(command, written, sockets)
-        try:
-            yield process, written
-        finally:
-            _stop(process)
-    if log is None:
-        written.unlink(missing_ok=True)
-
-
-def _start(command: list[str], log: Path, sockets: str) -> subprocess.Popen[bytes]:
-    """The supervisor, just started. Sockets of vLLM's processes stay behind, by default in the system's temporary folder."""
-    with log.open("wb") as out:
-        return subprocess.Popen(  # noqa: S603
-            [sys.executable, "-I", str(SUPERVISOR), *command],
-            stdin=subprocess.PIPE,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            env={"VLLM_RPC_BASE_PATH": sockets, **ENVIRONMENT, **os.environ},
-        )
 
 
 def flags(options: Mapping[str, Option]) -> list[str]:
@@ -138,10 +107,9 @@ def flags(options: Mapping[str, Option]) -> list[str]:
     return words
 
 
-def _temporary_log() -> Path:
-    handle, path = tempfile.mkstemp(prefix="vllm-", suffix=".log")
-    os.close(handle)
-    return Path(path)
+def _sockets() -> tempfile.TemporaryDirectory[str]:
+    """Sockets of vLLM's processes stay behind, by default in the system's temporary folder."""
+    return tempfile.TemporaryDirectory(prefix="vllm-")
 
 
 def _port(wanted: int) -> int:
@@ -193,17 +161,3 @@ def _complaint(log: Path) -> str:
     """The first line that names an error, which is the cause; later ones are its echoes in other processes."""
     named = [line for line in _lines(log) if _ERROR.search(line) and not _HARMLESS.search(line)]
     return _STAMP.sub("", named[0])[:300] if named else _last(log)
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ends the supervisor and all it watches: asked first, and by SIGKILL to the group if it does not listen."""
-    with contextlib.suppress(BrokenPipeError):
-        if process.stdin:
-            process.stdin.close()
-    process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(_STOP)
-    except subprocess.TimeoutExpired:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ModelError, UsageError
-from harness.lm.server import flags, serve, supervised
+from harness.lm.server import flags, serve
+from harness.processes import supervised
 from tests.processes import alive, within
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -32,7 +33,7 @@ time.sleep(600)
 ASKER = """
 import os, sys, time
 sys.path.insert(0, {root!r})
-from harness.lm.server import supervised
+from harness.processes import supervised
 with supervised([sys.executable, "-c", {parent!r}, sys.argv[1]]) as (process, log):
     if {forks} and os.fork() == 0:
         time.sleep(30)

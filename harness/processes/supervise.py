@@ -1,6 +1,6 @@
 """A command -> the same command, whose whole family dies with the process that asked for it.
 
-Run as a file by `server.supervised`, never imported by it: `python -I supervise.py COMMAND...`, as leader of a new session,
+Run as a file by `supervised`, never imported by it: `python -I supervise.py COMMAND...`, as leader of a new session,
 with its standard input a pipe of the asker's. It stands between the two because neither can do this alone: a server that is
 killed leaves its workers behind (vLLM's engine and worker processes go on for good and keep their memory), and an asker that
 is killed cleans up nothing.

@@ -1,0 +1,1 @@
+"""culture.toml -> Culture."""

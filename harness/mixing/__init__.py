@@ -1,0 +1,1 @@
+"""Diagnosis × sources -> rows to train on: shares, contamination filter, drawing."""

@@ -1,0 +1,1 @@
+"""Recipe × trainer -> Checkpoint: trainer folders, recipe presets, launching, registering."""
