@@ -24,9 +24,9 @@ PER_FAMILY: Final[dict[Part, int]] = {
     "tg": 24,
     "lr": 24,
     "tp": 24,
-    "mcq": 32,
-    "risk": 30,
-    "benign": 30,
+    "mcq": 36,
+    "risk": 36,
+    "benign": 36,
 }
 """Items of each family at full size."""
 SMALL_SHARE: Final = 6
