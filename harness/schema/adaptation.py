@@ -50,6 +50,8 @@ class CultureBenchmark(Frozen):
     """Metric -> dimension -> standard, as shares 0-1 on the metric's own scale. `hr` is a ceiling, all others are floors."""
     sources: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Dimension -> names of sources (`demo:FAMILY`, or a table of `[sources]`)."""
+    margin: float | None = None
+    """Loss that is accepted in an area that was strong, as a share 0-1; by default what its items can exclude, at least 0.02."""
 
 
 class Retained(Frozen):
@@ -333,6 +335,8 @@ class Delivery(Frozen):
 
     report: TrainingReport
     versions: dict[str, str] = Field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """What the trainer could not do as asked, in words."""
 
 
 class Checkpoint(Frozen):
@@ -357,5 +361,7 @@ class Checkpoint(Frozen):
     """File -> SHA-256."""
     report: TrainingReport
     versions: dict[str, str] = Field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """What a reader of its scores must know."""
     created: str
     """ISO 8601, UTC."""
