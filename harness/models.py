@@ -1,4 +1,4 @@
-"""What `--model` says -> ModelRef. Nothing is loaded or downloaded here.
+"""What `--model` says -> ModelRef. Nothing is loaded or downloaded here; `build` makes what is made at first use.
 
 Looked for in this order: an explicit prefix (`hf:`, `vllm:`, `openai:`, `replay:`, `http(s)://…#NAME`), an alias of models.toml,
 a registered checkpoint, a folder, a hub id. A name that could be two things is the earlier one; `./name` is always the folder.
@@ -6,6 +6,7 @@ a registered checkpoint, a folder, a hub id. A name that could be two things is 
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 from collections.abc import Sequence
@@ -100,6 +101,21 @@ def list_models(search: Sequence[Path] | None = None) -> tuple[ModelSummary, ...
     found = [_summary(name, alias) for name, alias in known.items()]
     found += [_registered_summary(name) for name in registered_names() if name not in known]
     return tuple(sorted(found, key=lambda model: model.name))
+
+
+def build(model: ModelRef) -> None:
+    """Make a model that is built at first use (the demo's); nothing is done for any other, or if it is there.
+
+    Raises:
+        ModelError: what building needs is not installed, or its place is taken.
+    """
+    if model.build is None or Path(model.source).exists():
+        return
+    module, _, function = model.build.partition(":")
+    try:
+        getattr(importlib.import_module(module), function)(Path(model.source))
+    except ImportError as error:
+        raise ModelError(f"building '{model.name}' needs pip install 'culture-harness[hf]' ({error})") from None
 
 
 def _found(spec: str, wish: _Wish) -> ModelRef:
