@@ -43,6 +43,8 @@ class DataFile:
     """https; plain http only to 127.0.0.1."""
     sha256: str
     """64 hex digits."""
+    max_bytes: int = MAX_BYTES
+    """A longer answer of the server is not the file."""
 
     def __post_init__(self) -> None:
         parts = PurePosixPath(self.path)
@@ -76,7 +78,7 @@ def locate(file: DataFile, progress: bool = True) -> Path:
         _check(raw, file, file.url, "upstream changed or the connection altered it")
         _store(raw, found)
     else:
-        _check(read_bytes(found), file, found, f"replace it with {file.url}, or delete it")
+        _check(read_bytes(found, file.max_bytes), file, found, f"replace it with {file.url}, or delete it")
     return found
 
 
@@ -129,7 +131,7 @@ def _download(file: DataFile, progress: bool) -> bytes:
     request = urllib.request.Request(file.url, headers={"User-Agent": "culture-harness"})  # noqa: S310  the scheme was checked
     try:
         with _opener(file.url).open(request, timeout=TIMEOUT_S) as response, _bar(file, progress) as show:
-            return _body(response, show)
+            return _body(response, show, file.max_bytes)
     except urllib.error.HTTPError as error:
         error.close()
         raise _missing(file, f"the server answered {error.code} {error.reason}") from error
@@ -155,14 +157,14 @@ class _Show(Protocol):
     def __call__(self, done: int, total: int | None) -> None: ...
 
 
-def _body(response: _Readable, show: _Show) -> bytes:
+def _body(response: _Readable, show: _Show, limit: int) -> bytes:
     length = response.headers.get("Content-Length", "")
     total = int(length) if length.isdecimal() else None
     body = bytearray()
     while chunk := response.read(_CHUNK):
         body += chunk
-        if len(body) > MAX_BYTES:
-            raise OSError(f"more than {MAX_BYTES // 2**20} MiB")
+        if len(body) > limit:
+            raise OSError(f"more than {limit // 2**20} MiB")
         show(len(body), total)
     if total is not None and len(body) < total:
         raise OSError(f"{len(body)} of {total} bytes came")

@@ -21,21 +21,21 @@ def sha256(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
     """The whole file.
 
     Raises:
-        DataError: it is missing, not a plain file, not readable or larger than `MAX_BYTES`.
+        DataError: it is missing, not a plain file, not readable or larger than `limit` bytes.
     """
     try:
         if not path.is_file():
             raise DataError("not a plain file" if path.exists() else "no such file", file=path)
         with path.open("rb") as stream:
-            raw = stream.read(MAX_BYTES + 1)
+            raw = stream.read(limit + 1)
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror or error}", file=path) from error
-    if len(raw) > MAX_BYTES:
-        raise DataError(f"larger than {MAX_BYTES // 2**20} MiB, which no data or key file is", file=path)
+    if len(raw) > limit:
+        raise DataError(f"larger than {limit // 2**20} MiB, which no data or key file is", file=path)
     return raw
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 from harness import folders
 from harness.culture import BUILT_IN
@@ -19,6 +20,9 @@ from harness.data.fetch import locate as fetch
 from harness.demo import lessons
 from harness.errors import DataError, unknown
 from harness.schema import Culture, Source
+
+LARGEST: Final = 2**30
+"""Bytes of a file of rows that is downloaded; it passes through memory. Larger ones are put in place by hand."""
 
 
 def is_built_in(name: str) -> bool:
@@ -78,7 +82,7 @@ def _downloaded(culture: Culture, name: str, source: Source) -> Path:
     if source.url is None or source.sha256 is None:
         raise DataError(why)
     try:
-        return fetch(DataFile(path=source.path, url=source.url, sha256=source.sha256))
+        return fetch(DataFile(path=source.path, url=source.url, sha256=source.sha256, max_bytes=LARGEST))
     except DataError as error:
         raise DataError(f"{why}; {error}") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import socket
@@ -150,10 +151,10 @@ def test_words_that_are_not_http_are_an_error(web: Web) -> None:
         locate(file_at(web.url + "/items.json"))
 
 
-def test_a_download_without_end_is_cut(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch, "MAX_BYTES", 2**20)
+def test_a_download_without_end_is_cut(web: Web) -> None:
+    small = dataclasses.replace(file_at(web.serve("/items.json", b"x" * (2**20 + 1))), max_bytes=2**20)
     with pytest.raises(DataError, match=r"broke off \(more than 1 MiB\)"):
-        locate(file_at(web.serve("/items.json", b"x" * (2**20 + 1))))
+        locate(small)
 
 
 @pytest.mark.parametrize("value", ["1", "true", "YES"])

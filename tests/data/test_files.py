@@ -21,10 +21,9 @@ def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
         files.read_bytes(tmp_path)
 
 
-def test_a_file_over_the_cap_is_not_read(write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MAX_BYTES", 2**20)
+def test_a_file_over_the_cap_is_not_read(write: Callable[..., Path]) -> None:
     with pytest.raises(DataError, match="larger than 1 MiB"):
-        files.read_bytes(write(b"x" * (2**20 + 1)))
+        files.read_bytes(write(b"x" * (2**20 + 1)), 2**20)
 
 
 def test_text_that_is_not_utf_8_names_the_line(write: Callable[..., Path]) -> None:
