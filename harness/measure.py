@@ -8,7 +8,7 @@ stores beside the runs, so going on costs only what is missing.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness import __version__, catalog, folders, notes
-from harness.errors import ModelError, UsageError
+from harness.errors import UsageError
+from harness.models import build
 from harness.schema import Confidence, Coverage, KeyRef, ModelRef, Provenance, RunRecord, SampleResult, Score, Tokens, Usage
 
 if TYPE_CHECKING:
@@ -84,8 +85,9 @@ def measure(asked: Asked, runs: Path, watch: Watch | None = None) -> Measured:
 
     known = catalog.read()
     names = known.expand(asked.tasks)
+    _refuse(known, names)
     judge = _judge(asked, runs)
-    _build(asked.model)
+    build(asked.model)
     identity = asked.fingerprint or fingerprint(asked.model)
     spec = _spec(asked, known, names, identity)
     name = _fresh_id(runs, run_id(asked.model.name, names, spec), asked.fresh)
@@ -116,7 +118,8 @@ class _Run:
         from harness.lm.template import inspect
 
         settings = {"key_files": dict(self.asked.key_files), "key_min_confidence": self.asked.key_min_confidence}
-        loaded = engine.load(self.names, folders.task_folders(), settings, self.asked.generation)
+        others, dimensions = self.known.under(self.names), self.known.dimensions(self.names)
+        loaded = engine.load(self.names, folders.task_folders(), settings, self.asked.generation, others, dimensions)
         lm, backend = self._model()
         template = inspect(backend, self.asked.chat_template)
         self.watch("loading", 1, 1)
@@ -146,15 +149,15 @@ class _Run:
             self.folder.write_samples(task, rows)
         keys = loaded.keys()
         results = [result for rows in outcome.samples.values() for result in rows]
-        coverage = _coverage(loaded, outcome.samples)
+        coverage = _coverage(loaded, outcome.samples, self.known.owners(self.names))
         complete = all(c.share >= COMPLETE_AT for c in coverage)
         record = RunRecord(
             id=self.folder.id,
             model=self.asked.model,
             asked=self.names,
             tasks=tuple(sorted(outcome.samples)),
-            benchmarks=tuple(_benchmarks(self.known, self.names)),
-            scores=tuple(_scores(self.known, self.names, outcome.samples, self.asked.threshold)),
+            benchmarks=tuple(self.known.benchmarks(self.names)),
+            scores=tuple(_scores(self.known, self.names, outcome, self.asked.threshold)),
             coverage=tuple(coverage),
             complete=complete,
             comparable=self.asked.limit is None,
@@ -164,6 +167,7 @@ class _Run:
                 *notes.of_judge(judge, results),
                 *notes.of_extent(self.asked.limit, complete),
                 *template.notes(),
+                *loaded.notes(template.applied),
                 *notes.of_flags(results),
                 *notes.of_endpoint("the judge's endpoint", judge),
                 *notes.of_endpoint("the model's endpoint", backend),
@@ -240,17 +244,10 @@ def _silent(_stage: str, _done: int, _total: int) -> None:
     """Watch nothing."""
 
 
-def _build(model: ModelRef) -> None:
-    """Make a model that is built at first use (the demo's)."""
-    if model.build is None or Path(model.source).exists():
-        return
-    import importlib
-
-    module, _, function = model.build.partition(":")
-    try:
-        getattr(importlib.import_module(module), function)(Path(model.source))
-    except ImportError as error:
-        raise ModelError(f"building '{model.name}' needs pip install 'culture-harness[hf]' ({error})") from None
+def _refuse(known: catalog.Catalog, names: tuple[str, ...]) -> None:
+    for entry in known.under(names):
+        if entry.objection:
+            raise UsageError(f"task '{entry.name}' is not run: {entry.objection}")
 
 
 def _spec(asked: Asked, known: catalog.Catalog, names: tuple[str, ...], identity: str) -> dict[str, Any]:
@@ -273,6 +270,24 @@ def _spec(asked: Asked, known: catalog.Catalog, names: tuple[str, ...], identity
         "chat_template": asked.chat_template,
         "seed": asked.seed,
         "parent": asked.parent,
+        **_lm_eval(known, names),
+    }
+
+
+def _lm_eval(known: catalog.Catalog, names: tuple[str, ...]) -> dict[str, Any]:
+    """What identifies the part that lm-eval prompts and scores: its release, its groups (they may set examples), local data."""
+    from harness.catalog import copies, stock
+
+    entries = [entry for entry in known.under(names) if not entry.native]
+    if all(entry.is_group and entry.origin == "harness" for entry in entries):
+        return {}
+    data = {file for entry in entries for file in copies.files(entry.dataset)}
+    return {
+        "lm_eval": {
+            "version": stock.lm_eval_version(),
+            "groups": {entry.name: entry.digest for entry in entries if entry.is_group and entry.origin == "lm-eval"},
+            "data": {"/".join(file.parts[-4:]): _digest(str(file)) for file in sorted(data)},
+        }
     }
 
 
@@ -297,34 +312,46 @@ def _fresh_id(runs: Path, name: str, fresh: bool) -> str:
     return f"{name}-{number}"
 
 
-def _benchmarks(known: catalog.Catalog, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """Everything that gets scores of its own -> its tasks: aggregating groups, and tasks asked outside any."""
-    found: dict[str, tuple[str, ...]] = {}
-    for name in names:
-        for group in known.groups_under(name) or (name,):
-            if known.find(group).aggregates or not known.find(group).is_group:
-                found[group] = known.leaves(group)
-    return found
-
-
-def _scores(
-    known: catalog.Catalog, names: tuple[str, ...], samples: Mapping[str, list[SampleResult]], threshold: float
-) -> list[Score]:
+def _scores(known: catalog.Catalog, names: tuple[str, ...], outcome: Outcome, threshold: float) -> list[Score]:
     from harness.stats.aggregate import aggregate
 
     scores: list[Score] = []
-    for benchmark, tasks in _benchmarks(known, names).items():
-        scores += aggregate(benchmark, [result for task in tasks for result in samples[task]], threshold=threshold)
+    dimensions, owners = known.dimensions(names), known.owners(names)
+    for benchmark, tasks in known.benchmarks(names).items():
+        found = aggregate(benchmark, [result for task in tasks for result in outcome.samples[task]], threshold=threshold)
+        found = (*found, *_whole_scores(benchmark, tasks, outcome, dimensions))
+        inside = known.find(benchmark).origin == "lm-eval" and all(owners[task] != benchmark for task in tasks)
+        scores += [score for score in found if not inside or score.scope == "overall"]
     return scores
 
 
-def _coverage(loaded: Loaded, samples: Mapping[str, list[SampleResult]]) -> list[Coverage]:
+def _whole_scores(benchmark: str, tasks: tuple[str, ...], outcome: Outcome, dimensions: Mapping[str, str]) -> Iterator[Score]:
+    """Scores of metrics that are no mean over samples: of the benchmark, and of each of its tasks."""
+    for whole in outcome.wholes:
+        places = [("overall", "")] if whole.name == benchmark else []
+        places += [("dimension", dimensions.get(whole.name, whole.name))] if whole.name in tasks else []
+        for scope, name in places:
+            yield Score(
+                benchmark=benchmark,
+                scope=scope,
+                name=name,
+                metric=whole.metric,
+                value=whole.value,
+                interval=None,
+                n=whole.n,
+                aggregation="micro",
+                subset=whole.subset,
+            )
+
+
+def _coverage(loaded: Loaded, samples: Mapping[str, list[SampleResult]], owners: Mapping[str, str]) -> list[Coverage]:
     from harness.stats.aggregate import coverage
 
     found = []
     for name, rows in sorted(samples.items()):
         task = loaded.tasks[name]
-        found.append(coverage(name, str(task.settings.get("benchmark", name)), rows, kind=task.kind))
+        benchmark = str(task.settings.get("benchmark", owners[name]))
+        found.append(coverage(name, benchmark, rows, kind=task.kind, self_scored=name in loaded.stock))
     return found
 
 

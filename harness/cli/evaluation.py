@@ -201,9 +201,11 @@ def _task_row(known: Any, entry: Any) -> dict[str, Any]:
     return {
         "name": entry.name,
         "alias": entry.alias,
-        "kind": "group" if entry.is_group else "task",
+        "kind": entry.kind,
         "tasks": list(known.leaves(entry.name)),
         "version": entry.metadata.get("version"),
+        "output_type": entry.output_type or None,
+        "dataset": "/".join(filter(None, (entry.dataset, entry.part))) or None,
         "path": str(entry.path),
     }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,7 +20,7 @@ from lm_eval.models.api_models import JsonChatStr
 
 from harness.endpoint import ChatReply, ChatRequest, Endpoint, ask_many
 from harness.errors import DataError, ModelError
-from harness.lm.datasets import sample_of
+from harness.lm.datasets import sample_behind
 from harness.runs import find_run, read_samples
 from harness.schema import FinishReason, Message, ModelRef, Response
 
@@ -37,6 +37,8 @@ VLLM_ENVIRONMENT = {
 }
 """Set unless the user has: one process (worker processes survive a `kill -9` of ours, and it starts in 18 s instead of 44), logs
 away from `--json`, nothing but loopback. Several GPUs need the worker processes."""
+MAX_STOPS = 4
+"""Stop sequences that OpenAI-compatible servers take."""
 LOST = "not among the replayed responses"
 
 
@@ -55,6 +57,9 @@ class Backend(Protocol):
 
     def loglikelihood(self, requests: Sequence[Instance], deliver: Deliver) -> None:
         """Answer `loglikelihood` requests; the text of each Response is JSON `[log-likelihood, is_greedy]`."""
+
+    def rolling(self, requests: Sequence[Instance], deliver: Deliver) -> None:
+        """Answer `loglikelihood_rolling` requests; the text of each Response is the log-likelihood as JSON."""
 
     def prompt(self, request: Instance) -> str | tuple[Message, ...]:
         """What is shown as the prompt of a request."""
@@ -91,6 +96,11 @@ class LocalBackend:
         for i, (value, greedy) in enumerate(self.lm.loglikelihood(list(requests), disable_tqdm=True)):
             deliver(i, Response(text=json.dumps([float(value), bool(greedy)]), finish_reason=FinishReason.STOP))
 
+    def rolling(self, requests: Sequence[Instance], deliver: Deliver) -> None:
+        """One call of the model's `loglikelihood_rolling`."""
+        for i, value in enumerate(self.lm.loglikelihood_rolling(list(requests), disable_tqdm=True)):
+            deliver(i, Response(text=json.dumps(float(value)), finish_reason=FinishReason.STOP))
+
     def prompt(self, request: Instance) -> str | tuple[Message, ...]:
         """The rendered text."""
         return rendered(request)
@@ -126,10 +136,14 @@ def _brief(error: Exception) -> str:
 
 
 def _fitted(request: Instance, room: int) -> Instance:
-    """The request with `max_gen_toks` cut to half the model's window: lm-eval dies if no room is left for the prompt."""
+    """The request with `max_gen_toks` cut to half the model's window: lm-eval dies if no room is left for the prompt.
+
+    lm-eval's own tasks are left as they are wherever it would live, so that its numbers come out.
+    """
     context, settings = request.args
     limit = int(settings.get("max_gen_toks", MAX_GEN_TOKS))
-    limit = min(limit, room // 2) if room else limit
+    own = not hasattr(request, "sample")
+    limit = min(limit, room // 2) if room and (own or limit >= room) else limit
     meta = (request.task_name, request.doc_id, request.repeats)
     fitted = {**settings, "max_gen_toks": limit}
     return Instance("generate_until", request.doc, (context, fitted), request.idx, metadata=meta)
@@ -165,7 +179,8 @@ class ChatBackend:
     def generate(self, requests: Sequence[Instance], deliver: Deliver) -> None:
         """Ask all, `concurrency` at a time; a request that fails for good is an error of that sample alone."""
         asked = [self._request(request) for request in requests]
-        ask_many(self.endpoint, asked, lambda i, reply: deliver(i, _from_reply(reply)))
+        left_out = [stops(request.args[1])[MAX_STOPS:] for request in requests]
+        ask_many(self.endpoint, asked, lambda i, reply: deliver(i, _cut(_from_reply(reply), left_out[i])))
 
     def loglikelihood(self, requests: Sequence[Instance], deliver: Deliver) -> None:  # noqa: ARG002
         """Chat endpoints give no prompt log-probabilities.
@@ -173,9 +188,9 @@ class ChatBackend:
         Raises:
             ModelError: always.
         """
-        raise ModelError(
-            f"likelihood tasks ({requests[0].task_name}) need --backend hf or vllm; a chat endpoint gives no log-likelihoods"
-        )
+        raise no_likelihoods([requests[0].task_name])
+
+    rolling = loglikelihood
 
     def prompt(self, request: Instance) -> str | tuple[Message, ...]:
         """The message list."""
@@ -188,9 +203,29 @@ class ChatBackend:
         params.setdefault("temperature", 0)
         params |= {"max_tokens": int(settings.get("max_gen_toks", MAX_GEN_TOKS)), "seed": self._seed}
         if settings.get("until"):
-            params["stop"] = list(settings["until"])[:4]
+            params["stop"] = stops(settings)[:MAX_STOPS]
         turns = [Message(role=m["role"], content=m["content"]) for m in messages]
         return ChatRequest(messages=turns, params=params)
+
+
+def stops(settings: Mapping[str, Any]) -> list[str]:
+    """Stop sequences of generation settings."""
+    until = settings.get("until") or []
+    return [until] if isinstance(until, str) else list(until)
+
+
+def _cut(response: Response, left_out: Sequence[str]) -> Response:
+    """The response up to the stop sequences that were not sent: servers take four."""
+    text = response.text
+    for stop in left_out:
+        text = text.split(stop)[0] if text and stop else text
+    return response if text == response.text else response.model_copy(update={"text": text, "finish_reason": FinishReason.STOP})
+
+
+def no_likelihoods(tasks: Sequence[str]) -> ModelError:
+    """What a chat endpoint says to tasks that compare log-likelihoods."""
+    named = ", ".join(tasks[:5]) + (f" and {len(tasks) - 5} more" if len(tasks) > 5 else "")
+    return ModelError(f"likelihood tasks ({named}) need --backend hf or vllm; a chat endpoint gives no log-likelihoods")
 
 
 def _from_reply(reply: ChatReply) -> Response:
@@ -220,21 +255,50 @@ class ReplayBackend:
             deliver(i, self._find(request) or Response(text=None, finish_reason=FinishReason.ERROR, error=LOST))
 
     def loglikelihood(self, requests: Sequence[Instance], deliver: Deliver) -> None:
-        """Deliver the stored log-likelihood of each option letter."""
+        """Deliver the stored log-likelihood of each option letter, or of each request of one of lm-eval's tasks."""
         for i, request in enumerate(requests):
             found = self._find(request)
-            values = json.loads(found.text) if found and found.text else {}
+            values = _json(found.text) if found and found.text else {}
+            if hasattr(request, "sample"):
+                deliver(i, _stored(values, request.idx))
+                continue
             letter = request.doc["choices"][request.idx]
-            deliver(i, Response(text=json.dumps([values.get(letter, float("-inf")), False]), finish_reason=FinishReason.STOP))
+            value = values.get(letter, float("-inf")) if isinstance(values, dict) else float("-inf")
+            deliver(i, Response(text=json.dumps([value, False]), finish_reason=FinishReason.STOP))
+
+    def rolling(self, requests: Sequence[Instance], deliver: Deliver) -> None:
+        """Deliver the stored log-likelihood of each text."""
+        for i, request in enumerate(requests):
+            found = self._find(request)
+            deliver(i, _stored(_json(found.text) if found and found.text else None, request.idx))
 
     def prompt(self, request: Instance) -> str | tuple[Message, ...]:
         """The prompt the answer was given to, where it is known."""
-        return self._prompts.get(f"{request.task_name}/{sample_of(request.doc).hash}") or rendered(request)
+        sample = sample_behind(request)
+        names = (f"{request.task_name}/{sample.id}/{sample.hash}", f"{request.task_name}/{sample.hash}")
+        return next((self._prompts[name] for name in names if name in self._prompts), None) or rendered(request)
 
     def _find(self, request: Instance) -> Response | None:
-        sample = sample_of(request.doc)
-        names = (f"{request.task_name}/{sample.hash}", f"{request.task_name}/{sample.id}", sample.hash, f"?{sample.question}")
+        sample, task = sample_behind(request), request.task_name
+        names = (
+            *(f"{task}/{sample.id}/{sample.hash}", f"{task}/{sample.hash}", f"{task}/{sample.id}"),
+            *(sample.hash, f"?{sample.question}"),
+        )
         return next((self._answers[name] for name in names if name in self._answers), None)
+
+
+def _stored(values: Any, number: int) -> Response:
+    """One of the log-likelihoods that a run has kept for a document."""
+    if isinstance(values, list) and number < len(values):
+        return Response(text=json.dumps(values[number]), finish_reason=FinishReason.STOP)
+    return Response(text=None, finish_reason=FinishReason.ERROR, error=LOST)
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def replay_run(folder: Path) -> ReplayBackend:
@@ -242,8 +306,8 @@ def replay_run(folder: Path) -> ReplayBackend:
     answers: dict[str, Response] = {}
     prompts: dict[str, str | tuple[Message, ...]] = {}
     for result in read_samples(folder):
-        name = f"{result.task}/{result.sample.hash}"
-        answers[name], prompts[name] = result.response, result.prompt
+        for name in (f"{result.task}/{result.sample.hash}", f"{result.task}/{result.sample.id}/{result.sample.hash}"):
+            answers[name], prompts[name] = result.response, result.prompt
     return ReplayBackend(answers, prompts)
 
 

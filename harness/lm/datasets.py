@@ -60,6 +60,12 @@ def sample_of(doc: Mapping[str, Any]) -> Sample:
     return Sample.model_validate_json(doc["sample"])
 
 
+def sample_behind(request: Any) -> Sample:
+    """The Sample that a request asks: put on it by `harness.lm.stock`, or the row itself."""
+    own: Sample | None = getattr(request, "sample", None)
+    return own or sample_of(request.doc)
+
+
 def published(
     *,
     reader: str,

@@ -15,30 +15,43 @@ from typing import Any
 
 from lm_eval.api.group import Group
 from lm_eval.evaluator import evaluate as lm_evaluate
-from lm_eval.tasks import TaskManager
 
+from harness.catalog import Entry
 from harness.data.files import read_bytes, sha256
-from harness.errors import DataError, HarnessError, UsageError
+from harness.errors import DataError, HarnessError
 from harness.judging.text import han_share, strip_reasoning
-from harness.lm import session
+from harness.lm import loading, session, stock_results
+from harness.lm.backends import no_likelihoods
 from harness.lm.datasets import beside, key_of, sample_of
+from harness.lm.flags import flags
+from harness.lm.stock import LIKELIHOOD, Stock
 from harness.lm.stored import StoredLM
 from harness.lm.tasks import JudgedTask, LikelihoodTask, SampleTask
-from harness.schema import FinishReason, KeyRef, Response, SampleResult, Verdict, VerdictState
+from harness.schema import FinishReason, KeyRef, Response, Sample, SampleResult, Verdict, VerdictState
 
 
 @dataclass(frozen=True)
 class Loaded:
     """Task objects of one evaluation."""
 
-    tasks: Mapping[str, SampleTask]
+    tasks: Mapping[str, SampleTask | Stock]
     groups: Mapping[str, Group]
+
+    @property
+    def stock(self) -> dict[str, Stock]:
+        """Those that lm-eval prompts and scores."""
+        return {name: task for name, task in self.tasks.items() if isinstance(task, Stock)}
+
+    def items(self, name: str) -> list[Sample]:
+        """All samples of a task, asked or not, in the benchmark's order."""
+        task = self.tasks[name]
+        return task.samples() if isinstance(task, Stock) else [sample_of(doc) for doc in task.eval_docs]
 
     def keys(self) -> dict[str, KeyRef]:
         """Benchmark -> the answer key its tasks use."""
         found: dict[str, KeyRef] = {}
         for task in self.tasks.values():
-            key = key_of(task.settings)
+            key = None if isinstance(task, Stock) else key_of(task.settings)
             if key is not None:
                 name = str(task.settings.get("benchmark", task.task_name))
                 found[name] = key.ref.model_copy(update={"min_confidence": task.settings.get("key_min_confidence")})
@@ -50,9 +63,12 @@ class Loaded:
         return dict(version.split("@", 1) for version in sorted(versions))
 
     def data(self) -> dict[str, str]:
-        """Data file -> SHA-256 of everything the tasks were read from."""
+        """Data file or data set -> SHA-256 of everything the tasks were read from."""
         found: dict[str, str] = {}
-        for task in self.tasks.values():
+        for name, task in self.tasks.items():
+            if isinstance(task, Stock):
+                found |= {k if found.get(k, v) == v else f"{k} ({name})": v for k, v in task.data().items()}
+                continue
             source = task.config.dataset_kwargs or {}
             if "sha256" in source:
                 found[str(source["path"])] = str(source["sha256"])
@@ -62,10 +78,35 @@ class Loaded:
 
     def generation(self) -> dict[str, dict[str, Any]]:
         """Task -> generation settings."""
-        return {name: dict(task.config.generation_kwargs or {}) for name, task in self.tasks.items()}
+        return {
+            name: task.generation() if isinstance(task, Stock) else dict(task.config.generation_kwargs or {})
+            for name, task in self.tasks.items()
+        }
+
+    def notes(self, chat: bool) -> tuple[str, ...]:
+        """What a reader of lm-eval's numbers must know of these."""
+        found = [
+            f"{name}: no {metric} ({why})"
+            for name, task in sorted(self.stock.items())
+            for metric, why in sorted(task.troubles.items())
+        ]
+        shown = sorted(name for name, task in self.stock.items() if task.shots)
+        if chat and shown:
+            more = f" and {len(shown) - 3} more" if len(shown) > 3 else ""
+            found.append(
+                f"examples stand in one user turn ({', '.join(shown[:3])}{more}): lm-eval's --fewshot_as_multiturn false"
+            )
+        return tuple(found)
 
 
-def load(names: Sequence[str], folders: Sequence[Path], settings: Mapping[str, Any], generation: Mapping[str, Any]) -> Loaded:
+def load(
+    names: Sequence[str],
+    folders: Sequence[Path],
+    settings: Mapping[str, Any],
+    generation: Mapping[str, Any],
+    others: Sequence[Entry] = (),
+    dimensions: Mapping[str, str] | None = None,
+) -> Loaded:
     """Load tasks by name.
 
     Args:
@@ -73,22 +114,26 @@ def load(names: Sequence[str], folders: Sequence[Path], settings: Mapping[str, A
         folders: Task folders.
         settings: Added to every task's metadata (`key_files`, `key_min_confidence`).
         generation: Overrides of the tasks' generation settings.
+        others: What the names stand for; of these, lm-eval's own are made known to it.
+        dimensions: Task of lm-eval's -> dimension of its samples.
 
     Raises:
-        HarnessError: A data, key or rubric file is missing or broken.
-        UsageError: A task is not one of `harness.lm.tasks`.
+        HarnessError: A data, key or rubric file is missing or broken, or a task's data cannot be had.
     """
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
-    manager = TaskManager(include_path=[str(folder) for folder in folders], include_defaults=False, metadata=dict(settings))
+    loading.seed()
+    manager = loading.manager(folders, settings, others)
     try:
-        loaded = manager.load(list(names))
+        with loading.compiled_templates():
+            loaded = manager.load(list(names))
     except HarnessError:
         raise
     except (ImportError, AttributeError, TypeError, ValueError, KeyError) as error:
         raise DataError(f"tasks {', '.join(names)} cannot be loaded ({type(error).__name__}: {error})") from error
     for name, task in loaded["tasks"].items():
-        if not isinstance(task, SampleTask):
-            raise UsageError(f"task '{name}' has class {type(task).__name__}; harness eval runs the classes of harness.lm.tasks")
+        if isinstance(task, Stock):
+            loading.prepare(task)
+            task.dimension = (dimensions or {}).get(name, name)
         if generation and task.OUTPUT_TYPE == "generate_until":
             task.set_config("generation_kwargs", dict(generation), update=True)
         task.set_config("num_fewshot", task.get_config("num_fewshot") or 0)
@@ -108,15 +153,21 @@ class Outcome:
     """lm-eval's own results, without the per-sample logs."""
     logged: dict[str, list[dict[str, Any]]]
     """lm-eval's per-sample logs."""
+    wholes: tuple[stock_results.Whole, ...] = ()
+    """Values that are no mean over samples."""
 
 
 def run(loaded: Loaded, lm: StoredLM, judging: session.Session, *, limit: int | None, chat: bool) -> Outcome:
     """Generate, judge, score.
 
     Raises:
-        HarnessError: The model, the judge or a store cannot be used; single failures are data, not errors.
+        HarnessError: The model, the judge or a store cannot be used, or the model gives no log-likelihoods and a task wants them;
+            single failures are data, not errors.
     """
-    with session.entered(judging):
+    asking = sorted(name for name, task in loaded.tasks.items() if task.OUTPUT_TYPE in LIKELIHOOD)
+    if asking and not lm.gives_likelihoods:
+        raise no_likelihoods(asking)
+    with session.entered(judging), loading.compiled_templates():
         results = lm_evaluate(
             lm=lm,
             task_dict={"tasks": dict(loaded.tasks), "groups": dict(loaded.groups)},
@@ -124,12 +175,18 @@ def run(loaded: Loaded, lm: StoredLM, judging: session.Session, *, limit: int | 
             bootstrap_iters=0,
             log_samples=True,
             apply_chat_template=chat,
+            fewshot_as_multiturn=False,
         )
-    logged = dict(results.pop("samples", {}))
-    return Outcome({name: _collect(name, task, lm) for name, task in loaded.tasks.items()}, dict(results), logged)
+        logged = dict(results.pop("samples", {}))
+        samples = {name: _collect(name, task, lm, logged.get(name, ())) for name, task in loaded.tasks.items()}
+    wholes = [whole for name, task in loaded.stock.items() for whole in stock_results.wholes(name, task, logged.get(name, ()))]
+    wholes += stock_results.group_wholes(loaded.groups, loaded.tasks, results, tuple(wholes))
+    return Outcome(samples, dict(results), logged, tuple(wholes))
 
 
-def _collect(name: str, task: SampleTask, lm: StoredLM) -> list[SampleResult]:
+def _collect(name: str, task: SampleTask | Stock, lm: StoredLM, logged: stock_results.Logged) -> list[SampleResult]:
+    if isinstance(task, Stock):
+        return stock_results.collect(name, task, lm, logged)
     if isinstance(task, LikelihoodTask):
         return _likelihood(name, task, lm)
     verdicts: Sequence[Verdict | None] = task.verdicts or [None] * len(task.instances)
@@ -147,7 +204,7 @@ def _collect(name: str, task: SampleTask, lm: StoredLM) -> list[SampleResult]:
                 response=response,
                 verdict=verdict,
                 metrics={k: v for k, v in metrics.items() if k != "acc_macro"},
-                flags=_flags(response, visible, cut),
+                flags=flags(response, visible, cut),
                 zh_share=han_share(visible),
             )
         )
@@ -168,15 +225,3 @@ def _likelihood(name: str, task: LikelihoodTask, lm: StoredLM) -> list[SampleRes
             SampleResult(task=name, sample=sample, prompt=prompt, response=response, verdict=verdict, metrics=metrics)
         )
     return collected
-
-
-def _flags(response: Response, visible: str, cut_reasoning: bool) -> tuple[str, ...]:
-    if response.text is None:
-        return ("error",)
-    seen = {
-        "cut_reasoning": cut_reasoning,
-        "cut_off": response.finish_reason is FinishReason.LENGTH,
-        "empty": not visible.strip(),
-        "truncated_prompt": response.truncated_prompt,
-    }
-    return tuple(sorted(flag for flag, yes in seen.items() if yes))

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from lm_eval.api.instance import Instance
 from lm_eval.api.model import LM
 
-from harness.lm.backends import Backend
+from harness.lm.backends import Backend, ChatBackend
 from harness.lm.store import ResponseStore, request_key
 from harness.schema import Message, Response
 
 Progress = Callable[[int, int], None]
+
+_METHODS: Final = {"generate_until": "generate", "loglikelihood": "loglikelihood", "loglikelihood_rolling": "rolling"}
+"""lm-eval's kind of request -> method of a backend."""
 
 
 class StoredLM(LM):  # type: ignore[misc]  # lm-eval is untyped
@@ -43,20 +46,25 @@ class StoredLM(LM):  # type: ignore[misc]  # lm-eval is untyped
         self.responses: dict[tuple[str, int, int], Response] = {}
         """(task, sample index, request index) -> Response."""
         self.prompts: dict[tuple[str, int], str | tuple[Message, ...]] = {}
-        """(task, sample index) -> prompt as sent."""
+        """(task, sample index) -> prompt as sent, of several the first."""
 
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str | None]:  # noqa: ARG002
         """The text of each response; None where there is none."""
         return [response.text for response in self._answer("generate_until", requests)]
 
-    def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = False) -> list[tuple[float, bool]]:  # noqa: ARG002
-        """(log-likelihood, is greedy) of each continuation."""
-        return [tuple(json.loads(response.text or "[0, false]")) for response in self._answer("loglikelihood", requests)]
+    def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = False) -> list[tuple[float, bool] | None]:  # noqa: ARG002
+        """(log-likelihood, is greedy) of each continuation; None where there is none."""
+        return [_pair(response) for response in self._answer("loglikelihood", requests)]
 
-    def loglikelihood_rolling(self, requests: list[Instance], disable_tqdm: bool = False) -> list[float]:  # noqa: ARG002
-        """Passed on unstored: no task of this project asks for it."""
-        values: list[float] = self._backend.lm.loglikelihood_rolling(requests)
-        return values
+    def loglikelihood_rolling(self, requests: list[Instance], disable_tqdm: bool = False) -> list[float | None]:  # noqa: ARG002
+        """Log-likelihood of each whole text; None where there is none."""
+        answers = self._answer("loglikelihood_rolling", requests)
+        return [None if response.text is None else float(response.text) for response in answers]
+
+    @property
+    def gives_likelihoods(self) -> bool:
+        """Whether tasks that compare log-likelihoods can be asked."""
+        return not isinstance(self._backend, ChatBackend)
 
     def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> Any:
         """The backend's rendering."""
@@ -83,7 +91,7 @@ class StoredLM(LM):  # type: ignore[misc]  # lm-eval is untyped
             self._ask(kind, unit, first, have)
         for key, request in zip(keys, requests, strict=True):
             self.responses[request.task_name, request.doc_id, request.idx] = have[key]
-            self.prompts[request.task_name, request.doc_id] = self._backend.prompt(request)
+            self.prompts.setdefault((request.task_name, request.doc_id), self._backend.prompt(request))
         return [have[key] for key in keys]
 
     def _units(self, kind: str, first: dict[str, Instance], have: dict[str, Response]) -> Iterator[list[str]]:
@@ -112,7 +120,7 @@ class StoredLM(LM):  # type: ignore[misc]  # lm-eval is untyped
                 self._keep({unit[i]: new[unit[i]]})
                 self._report(len(have) + len(new), len(first))
 
-        ask = self._backend.generate if kind == "generate_until" else self._backend.loglikelihood
+        ask = getattr(self._backend, _METHODS[kind])
         ask([first[key] for key in unit], deliver)
         if self._backend.unit is not None:
             self._keep(new)
@@ -134,6 +142,13 @@ def _storable(response: Response) -> Response:
     if response.text is None or response.text.isascii():
         return response
     return response.model_copy(update={"text": response.text.encode("utf-8", "replace").decode("utf-8", "replace")})
+
+
+def _pair(response: Response) -> tuple[float, bool] | None:
+    if response.text is None:
+        return None
+    value, greedy = json.loads(response.text)
+    return float(value), bool(greedy)
 
 
 def _plain(args: Sequence[Any]) -> list[Any]:

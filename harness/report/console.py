@@ -17,7 +17,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from harness.report.sections import BASELINES, By, Column, Row, Section, alarms, headline, sections
+from harness.report.sections import BASELINES, By, Column, Row, Section, alarms, headline, legend, sections
 from harness.report.text import moment, one_line
 from harness.report.worst import Trouble, worst_samples
 from harness.schema import RunRecord, SampleResult
@@ -36,18 +36,14 @@ def show_run(record: RunRecord, by: By = "dimension") -> RenderableType:
     warn = [_marked("!", line, "yellow") for line in alarms(record)]
     tables = [SectionView(section) for section in sections(record, by)]
     notes = [_marked("·", one_line(note), "yellow") for note in record.notes]
-    legend = (
-        [Text("Percent (mean score: points of 100) with 95% interval; n: samples behind the first metric.", style="dim")]
-        if tables
-        else []
-    )
+    below = [Text(legend(record), style="dim")] if tables else []
     empty = [] if record.scores else [Text("No scores: nothing was judged.", style="yellow")]
     parts: list[RenderableType] = [*head, *warn, *empty]
     for table in tables:
         parts += ["", table]
     if notes:
         parts += ["", Text("Notes", style="bold"), *notes]
-    return Group(*parts, "", *legend)
+    return Group(*parts, "", *below)
 
 
 def show_samples(results: Iterable[SampleResult], worst: int = 10) -> RenderableType:
@@ -135,16 +131,20 @@ def _score_table(section: Section, columns: Sequence[Column], intervals: Interva
     table.add_column("n", justify="right", style="dim")
     for column in columns:
         table.add_column(column.title, justify="right", no_wrap=True)
-        if column.main and intervals == "beside":
+        if intervals == "beside" and _bounded(section, column):
             table.add_column("95%", justify="left", style="dim", no_wrap=True)
     for i, row in enumerate(section.rows):
         last_part = i + 1 < len(section.rows) and section.rows[i + 1].average and not row.average
         style = "bold" if row.average else ""
-        table.add_row(*_cells(row, columns, intervals), style=style, end_section=last_part)
+        table.add_row(*_cells(section, row, columns, intervals), style=style, end_section=last_part)
     return table
 
 
-def _cells(row: Row, columns: Sequence[Column], intervals: Intervals) -> Iterator[Text]:
+def _bounded(section: Section, column: Column) -> bool:
+    return column.main and any(row.intervals.get(column.metric) for row in section.rows)
+
+
+def _cells(section: Section, row: Row, columns: Sequence[Column], intervals: Intervals) -> Iterator[Text]:
     yield Text(row.name)
     yield Text(row.n, style="not bold")
     for column in columns:
@@ -153,7 +153,7 @@ def _cells(row: Row, columns: Sequence[Column], intervals: Intervals) -> Iterato
         if column.main and intervals == "below":
             shown.append(f"\n{interval}", style="not bold dim")
         yield shown
-        if column.main and intervals == "beside":
+        if intervals == "beside" and _bounded(section, column):
             yield Text(interval and interval.rjust(len(interval) + 4 - interval.index("–")), style="not bold dim")
 
 

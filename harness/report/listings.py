@@ -16,13 +16,15 @@ def task_table(rows: Sequence[Mapping[str, Any]], *, whole: bool) -> Table:
     """Groups with their number of tasks, or (`whole`) one entry with the names of its tasks.
 
     Args:
-        rows: name, alias, kind, tasks, version, path.
+        rows: name, alias, kind, tasks, version, path; where known also output_type and dataset.
         whole: Show tasks and paths too.
     """
     table = _table("name", "what", "tasks")
     for row in rows:
         if whole:
             table.add_row(row["name"], escape(row["alias"]), "\n".join(row["tasks"]))
+            facts = (row["kind"], row.get("output_type"), row.get("dataset"))
+            table.add_row("", f"[dim]{escape(' · '.join(filter(None, facts)))}[/]", "")
             table.add_row("", f"[dim]{escape(row['path'])}[/]", "")
         elif row["kind"] == "group":
             table.add_row(row["name"], escape(row["alias"]), str(len(row["tasks"])))

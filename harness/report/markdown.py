@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from harness.report.sections import By, Section, alarms, headline, sections
+from harness.report.sections import By, Section, alarms, headline, legend, sections
 from harness.report.text import moment, one_line
 from harness.report.worst import worst_samples
 from harness.schema import RunRecord, SampleResult
@@ -65,7 +65,7 @@ def _run(record: RunRecord, by: By) -> Iterator[str]:
         yield from _section(section)
     if record.notes:
         yield from ("", "### Notes", "", *(f"- {escape(note)}" for note in record.notes))
-    yield from ("", "Percent (mean score: points of 100) with 95% interval; n: samples behind the first metric.")
+    yield from ("", legend(record))
 
 
 def _section(section: Section) -> Iterator[str]:

@@ -11,13 +11,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from harness.report.text import count, duration, interval_text, moment, number, one_line
+from harness.report.text import count, duration, interval_text, is_share, moment, number, one_line
 from harness.schema import Coverage, KeyRef, RunRecord, Score
 
 By = Literal["dimension", "topic", "level"]
 
 TITLES: Final = {
     "acc": "ACC",
+    "acc_norm": "ACC norm",
+    "exact_match": "exact match",
     "score": "mean score",
     "rr_1": "RR-1",
     "rr_2": "RR-2",
@@ -30,11 +32,13 @@ TITLES: Final = {
     "acc_chance": "chance",
     "zh_share": "zh share",
 }
-"""Metric -> as shown, in the order shown; metrics of plug-ins follow by name."""
+"""Metric -> as shown, in the order shown; metrics of plug-ins come by name after those that make the result."""
 
 BASELINES: Final = ("acc_always_a", "acc_always_b", "acc_chance")
-_ANSWERS: Final = ("acc", "score")
+_ANSWERS: Final = ("acc", "acc_norm", "exact_match", "score")
 _REQUESTS: Final = ("rr_1", "rr_2", "hr", "answered")
+SHOWN: Final = 8
+"""Dimensions that a warning lists."""
 _LEVELS: Final = ("easy", "medium", "hard")
 
 
@@ -122,6 +126,13 @@ def alarms(record: RunRecord) -> tuple[str, ...]:
     return tuple(found)
 
 
+def legend(record: RunRecord) -> str:
+    """How the numbers are to be read."""
+    plain = sorted({s.metric for s in record.scores if s.metric != "score" and not is_share(s.metric, s.value)})
+    itself = f" ({', '.join(one_line(metric.replace('_', ' ')) for metric in plain)}: the value itself)" if plain else ""
+    return f"Percent (mean score: points of 100) with 95% interval{itself}; n: samples behind the first metric."
+
+
 def _section(record: RunRecord, name: str, by: By, scores: list[Score]) -> Section:
     overall = {score.metric: score for score in scores if score.scope == "overall" and score.aggregation == "micro"}
     columns = tuple(_columns(scores, overall))
@@ -142,11 +153,12 @@ def _section(record: RunRecord, name: str, by: By, scores: list[Score]) -> Secti
 
 def _columns(scores: list[Score], overall: dict[str, Score]) -> Iterable[Column]:
     present = {score.metric for score in scores}
-    order = [*(metric for metric in TITLES if metric in present), *sorted(present.difference(TITLES))]
-    for metric in order:
+    other = sorted(present.difference(TITLES))
+    mains = present.intersection((*_ANSWERS, *_REQUESTS)) or set(other)
+    for metric in [*(metric for metric in TITLES if metric in mains), *other, *(m for m in TITLES if m in present - mains)]:
         known = overall.get(metric)
         title = TITLES.get(metric, one_line(metric.replace("_", " ")))
-        yield Column(metric, title, metric in (*_ANSWERS, *_REQUESTS), number(known.value, metric) if known else "")
+        yield Column(metric, title, metric in mains, number(known.value, metric) if known else "")
 
 
 def _rows(by: By, mains: list[str], scores: list[Score]) -> Iterable[Row]:
@@ -223,4 +235,5 @@ def _warnings(scores: list[Score]) -> Iterable[str]:
             if score.interval.low <= value:
                 beaten.append(f"{one_line(score.name, 20)} ({TITLES[metric]} {number(value, metric)})")
     if beaten:
-        yield f"ACC is not clearly above answering without reading: {', '.join(beaten)}"
+        more = f" and {len(beaten) - SHOWN} more" if len(beaten) > SHOWN else ""
+        yield f"ACC is not clearly above answering without reading: {', '.join(beaten[:SHOWN])}{more}"

@@ -15,6 +15,10 @@ _UNSAFE = re.compile(
 )
 
 
+_NO_SHARE = re.compile(r"(^|_)(perplexity|bits_per_byte|loglikelihood|bleu|chrf|ter)(_|\+|$)")
+"""Metrics of lm-eval that are no shares."""
+
+
 def clean(text: str) -> str:
     """The text with all that could steer a terminal or reorder a line made visible as U+FFFD; line breaks and tabs stay."""
     return _UNSAFE.sub("\ufffd", text.replace("\r\n", "\n").replace("\u2028", "\n").replace("\u2029", "\n"))
@@ -40,7 +44,7 @@ def cells(text: str) -> int:
 
 
 def number(value: float, metric: str) -> str:
-    """`46.77`: percent, or points of 100 for mean scores."""
+    """`46.77`: percent, points of 100 for mean scores, or the value itself where the metric is no share (`is_share`)."""
     return f"{_of_100(value, metric):.2f}"
 
 
@@ -73,5 +77,10 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
+def is_share(metric: str, value: float = 0.0) -> bool:
+    """Whether a metric is a share, shown in percent: not a perplexity, a translation score, or what has a value above 1."""
+    return metric != "score" and not _NO_SHARE.search(metric) and abs(value) <= 1
+
+
 def _of_100(value: float, metric: str) -> float:
-    return value if metric == "score" else 100 * value
+    return 100 * value if is_share(metric, value) else value

@@ -55,7 +55,7 @@ def _rank(result: SampleResult) -> tuple[int, float]:
         result.response.text is None,
         state is VerdictState.UNJUDGED,
         state is VerdictState.INVALID,
-        metrics.get("acc") == 0,
+        metrics.get("acc", metrics.get("exact_match")) == 0,
         metrics.get("rr_1") == 0,
         metrics.get("answered") == 0,
         bool(result.flags),

@@ -25,9 +25,22 @@ Values = dict[str, list[float]]
 """Metric -> values of one group."""
 
 SUBSETS: Final[tuple[Subset, ...]] = ("all", "dev", "test", "high_confidence")
-METRICS: Final = ("acc", "invalid", "rr_1", "rr_2", "hr", "answered", "score", "unjudged", "zh_share", *BASELINES)
+METRICS: Final = (
+    "acc",
+    "acc_norm",
+    "exact_match",
+    "invalid",
+    "rr_1",
+    "rr_2",
+    "hr",
+    "answered",
+    "score",
+    "unjudged",
+    "zh_share",
+    *BASELINES,
+)
 """Order of the scores; metrics of plug-ins follow by name."""
-MACRO: Final = frozenset({"acc", "rr_1", "rr_2", "hr", "answered", "score", *BASELINES})
+MACRO: Final = frozenset({"acc", "acc_norm", "exact_match", "rr_1", "rr_2", "hr", "answered", "score", *BASELINES})
 SAFETY: Final = frozenset({"rr_1", "rr_2", "hr"})
 """Rates that are read as safety claims: exact intervals."""
 HIGH_CONFIDENCE: Final = frozenset({"acc", "invalid", *BASELINES})
@@ -70,20 +83,25 @@ def aggregate(benchmark: str, results: Iterable[SampleResult], *, threshold: flo
     return tuple(found)
 
 
-def coverage(task: str, benchmark: str, results: Iterable[SampleResult], *, kind: Kind | None = None) -> Coverage:
+def coverage(
+    task: str, benchmark: str, results: Iterable[SampleResult], *, kind: Kind | None = None, self_scored: bool = False
+) -> Coverage:
     """What of `task` could be scored.
 
     `kind` says whether the task needs a key; without it, a task needs one if any of its samples has options or a target.
-    A sample scored without a verdict (likelihood tasks) counts as answered and judged.
+    A sample scored without a verdict (likelihood tasks) counts as answered and judged. A `self_scored` task (lm-eval's own)
+    brings its answers and needs no verdict: a sample with a reply is judged.
     """
     rows = tuple(results)
-    states = [_state(row) for row in rows]
+    states = (
+        [VerdictState.OK if row.response.text is not None else None for row in rows] if self_scored else list(map(_state, rows))
+    )
     keyed = sum(row.sample.target is not None and row.sample.target_confidence != "contested" for row in rows)
     return Coverage(
         task=task,
         benchmark=benchmark,
         n=len(rows),
-        keyed=keyed if _needs_key(rows, kind) else None,
+        keyed=keyed if not self_scored and _needs_key(rows, kind) else None,
         contested=sum(row.sample.target_confidence == "contested" for row in rows),
         responses=sum(row.response.text is not None or _scored_without_verdict(row) for row in rows),
         judged=sum(state in (VerdictState.OK, VerdictState.INVALID) for state in states),
@@ -230,6 +248,10 @@ def _state(result: SampleResult) -> VerdictState | None:
     if result.verdict is not None:
         return result.verdict.state
     return VerdictState.OK if _scored_without_verdict(result) else None
+
+
+def _answered(result: SampleResult) -> VerdictState | None:
+    return None if result.response.text is None else VerdictState.OK
 
 
 def _scored_without_verdict(result: SampleResult) -> bool:

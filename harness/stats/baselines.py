@@ -15,12 +15,13 @@ BASELINES: Final = ("acc_always_a", "acc_always_b", "acc_chance")
 
 
 def baselines(result: SampleResult) -> dict[str, float]:
-    """Value of each baseline on one sample; empty unless it is a choice item with a target that counts in `acc`."""
+    """Value of each baseline on one sample; empty unless it is a choice item with a target that counts in `acc`.
+
+    Options that have no letters (texts compared by likelihood) cannot be answered by one.
+    """
     sample = result.sample
     if "acc" not in result.metrics or sample.target is None or not sample.options:
         return {}
-    return {
-        "acc_always_a": float(sample.target == "A"),
-        "acc_always_b": float(sample.target == "B"),
-        "acc_chance": 1 / len(sample.options),
-    }
+    letters = {"acc_always_a": "A", "acc_always_b": "B"}
+    constant = {metric: float(sample.target == letter) for metric, letter in letters.items() if letter in sample.options}
+    return {**constant, "acc_chance": 1 / len(sample.options)}

@@ -28,6 +28,21 @@ def test_rates_are_percent_and_mean_scores_are_not() -> None:
     assert interval_text(None, "acc") == ""
 
 
+@pytest.mark.parametrize(
+    ("metric", "value", "text"),
+    [
+        ("word_perplexity", 12.5, "12.50"),
+        ("bits_per_byte", 0.81, "0.81"),
+        ("bleu", 0.4, "0.40"),
+        ("exact_match_flexible_extract", 0.5, "50.00"),
+        ("acc_norm", 1.0, "100.00"),
+        ("interest", 0.25, "25.00"),
+    ],
+)
+def test_what_is_no_share_is_shown_as_it_is(metric: str, value: float, text: str) -> None:
+    assert number(value, metric) == text
+
+
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (64.2, "64 s"), (700, "12 min"), (7500, "2 h 05 min")])
 def test_durations_are_short(seconds: float, text: str) -> None:
     assert duration(seconds) == text
