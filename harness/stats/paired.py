@@ -18,6 +18,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from statistics import NormalDist, fmean, stdev
 from typing import Final, Literal
@@ -254,17 +255,16 @@ def _flip_p(moved: Sequence[float]) -> float:
     return (above + same / 2) / len(sums)
 
 
+@cache
 def _exact_margin(n: int, discordance: float) -> float:
     """The 80% quantile of -Tango's bound over what an unchanged model may give."""
-    from scipy.stats import binom
-
     found: list[tuple[float, float]] = []
     for moved in range(n + 1):
-        chance = float(binom.pmf(moved, n, discordance))
+        chance = math.comb(n, moved) * discordance**moved * (1 - discordance) ** (n - moved)
         if moved > n * discordance and chance < 1e-6:
             break
-        weights = [float(weight) for weight in binom.pmf(range(moved + 1), moved, 0.5)]
-        found += [(-tango_lower(wins, moved - wins, n), chance * weight) for wins, weight in enumerate(weights)]
+        for wins in range(moved + 1):
+            found.append((-tango_lower(wins, moved - wins, n), chance * math.comb(moved, wins) / 2**moved))
     reached = 0.0
     for margin, weight in sorted(found):
         reached += weight

@@ -1,0 +1,139 @@
+"""RunRecord × RunRecord -> paired values of any target: the same items, asked of two models under the same conditions.
+
+What is missing never helps the candidate: an item that only the baseline has counts as wrong, one that only the candidate has
+counts as a tie. Items that carry the metric on neither side (no key, not judged) have nothing to compare. Two runs that differ in
+judge, rubrics, data, keys, tasks, threshold or generation are not compared at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from harness import catalog
+from harness.errors import DataError
+from harness.runs import read_samples
+from harness.schema import RunRecord, SampleResult, Score, Target
+from harness.stats.aggregate import aggregate
+from harness.stats.paired import Paired, pair
+
+Sampled = dict[str, dict[str, SampleResult]]
+"""Task -> sample id -> result."""
+
+CONDITIONS: Final = ("judge", "rubrics", "data", "keys", "tasks", "generation", "threshold")
+"""What of a run's provenance must be the same on both sides."""
+_PERCENT: Final = frozenset({"score"})
+"""Metrics of 0-100."""
+
+
+class Run:
+    """A finished run with its samples, read once."""
+
+    def __init__(self, record: RunRecord, runs: Path, known: catalog.Catalog) -> None:
+        self.record, self._runs, self._known = record, runs, known
+
+    @cached_property
+    def samples(self) -> Sampled:
+        """All results of the run.
+
+        Raises:
+            DataError: a sample file is missing or changed.
+        """
+        found: Sampled = {}
+        for result in read_samples(self.record, root=self._runs):
+            found.setdefault(result.task, {})[result.sample.id] = result
+        return found
+
+    def chosen(self, target: Target) -> Iterator[SampleResult]:
+        """The samples a target speaks of, whether they carry its metric or not."""
+        for task in self.tasks(target.benchmark):
+            for result in self.samples[task].values():
+                inside = not target.dimensions or result.sample.dimension in target.dimensions
+                if inside and target.subset in ("all", result.sample.split):
+                    yield result
+
+    def tasks(self, name: str) -> tuple[str, ...]:
+        """Tasks of the run that belong to a benchmark or task."""
+        return tuple(task for task in self._known.leaves(name) if task in self.samples)
+
+    def scores(self, name: str, without: Collection[str] = ()) -> tuple[Score, ...]:
+        """Scores of a benchmark or task over all items, overall and by dimension; without some of its tasks."""
+        results = [one for task in self.tasks(name) if task not in without for one in self.samples[task].values()]
+        found = aggregate(name, results, threshold=self.record.provenance.threshold)
+        return tuple(score for score in found if score.subset == "all" and score.scope in ("overall", "dimension"))
+
+
+def pairs(baseline: Run, candidate: Run) -> Callable[[Target], Paired]:
+    """Target -> values of the two runs on its items, more being better.
+
+    Raises:
+        DataError: the runs were made under different conditions; or later, an item is not the same on both sides or a value is
+            out of range.
+    """
+    check_comparable(baseline.record, candidate.record)
+
+    def find(target: Target) -> Paired:
+        return _paired(target, baseline, candidate)
+
+    return find
+
+
+def check_comparable(one: RunRecord, other: RunRecord) -> None:
+    """Refuse to compare what was measured differently.
+
+    Raises:
+        DataError: with what differs.
+    """
+    differing = [name for name in CONDITIONS if getattr(one.provenance, name) != getattr(other.provenance, name)]
+    if differing:
+        raise DataError(f"runs '{one.id}' and '{other.id}' cannot be compared: they differ in {', '.join(differing)}")
+    for record in (one, other):
+        if not record.comparable:
+            raise DataError(
+                f"run '{record.id}' cannot be compared: it is limited to the first {record.limit} samples of each task"
+            )
+
+
+def value_of(result: SampleResult | None, target: Target) -> float | None:
+    """The sample's value 0-1, more being better; None if it has none.
+
+    Raises:
+        DataError: it is not within the metric's range.
+    """
+    value = None if result is None else result.metrics.get(target.metric)
+    if result is None or value is None:
+        return None
+    share = value / 100 if target.metric in _PERCENT else value
+    if not 0 <= share <= 1:
+        raise DataError(
+            f"sample {result.sample.id} of task {result.task}: {target.metric} is {value:g}, which cannot be compared"
+        )
+    return 1 - share if target.ceiling else share
+
+
+def _paired(target: Target, baseline: Run, candidate: Run) -> Paired:
+    before: list[float] = []
+    after: list[float] = []
+    items: list[str] = []
+    for was, now in _aligned(target, baseline, candidate):
+        one, other = value_of(was, target), value_of(now, target)
+        if one is None and other is None:
+            continue
+        after.append(0.0 if other is None else other)
+        before.append(after[-1] if one is None else one)
+        items.append((was or now).sample.hash)  # type: ignore[union-attr]  # one of them has a value
+    return pair(before, after, items)
+
+
+def _aligned(target: Target, baseline: Run, candidate: Run) -> Iterator[tuple[SampleResult | None, SampleResult | None]]:
+    """Both sides of each item, in the order of task and sample id."""
+    sides = [{(result.task, result.sample.id): result for result in run.chosen(target)} for run in (baseline, candidate)]
+    for key in sorted({*sides[0], *sides[1]}):
+        was, now = sides[0].get(key), sides[1].get(key)
+        if was is not None and now is not None and was.sample.hash != now.sample.hash:
+            raise DataError(
+                f"sample {key[1]} of task {key[0]} is not the same in '{baseline.record.id}' and '{candidate.record.id}'"
+            )
+        yield was, now
