@@ -17,8 +17,6 @@ QUIET := PIP_DISABLE_PIP_VERSION_CHECK=1
 RECENT = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	{ echo "$(PYTHON) is not Python 3.11 or newer; name another: make PYTHON=python3.11" >&2; exit 1; }
 OFFLINE := HF_HUB_OFFLINE=1 HF_DATASETS_OFFLINE=1
-DEMO_full := --model demo-en --tasks demo
-DEMO_small := --model demo-en-small --tasks demo --limit 20
 
 .DEFAULT_GOAL := help
 .PHONY: help venv check format test test-vllm venv-vllm demo bench clean
@@ -40,9 +38,8 @@ format: $(VENV)/.made  ## mend what can be mended without thinking
 test: $(VENV)/.made  ## the tests; TESTS="tests/stats -k exact" for some
 	$(OFFLINE) $(BIN)/python -m pytest $(TESTS)
 
-demo: $(VENV)/.made  ## an evaluation from end to end with a model made on the spot; SIZE=small for the short one
-	@test -n "$(DEMO_$(SIZE))" || { echo "no demo of SIZE=$(SIZE); there are: full, small" >&2; exit 2; }
-	$(OFFLINE) $(BIN)/harness eval $(DEMO_$(SIZE))
+demo: $(VENV)/.made  ## the whole loop on models made on the spot, into ./demo; SIZE=small for the short one
+	$(OFFLINE) PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo.sh $(SIZE)
 
 bench: $(VENV)/.made  ## the timings the docs quote
 	@set -e; for script in bench/*.py; do echo "== $$script"; $(OFFLINE) $(BIN)/python "$$script"; done

@@ -79,7 +79,7 @@ class Stage:
             parent = self._round(number, parent, diagnosed.diagnosis, plan)
             lost = [line for line in self.rounds[-1].retention if line.answer == "does not hold"]
             if lost:
-                return "; ".join(f"{line.target.name}: {line.why}" for line in lost)
+                return "; ".join({line.target.name: f"{line.target.name}: {line.why}" for line in reversed(lost)}.values())
         return ""
 
     def _round(self, number: int, parent: str, diagnosis: Diagnosis, plan: ClaimPlan) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from harness.schema.adaptation import Delivery, Hyper, Recipe
+from tests.conftest import Cli
 from tests.tiny import LESSONS, make_tiny
 
 FOLDER = Path(__file__).parents[2] / "trainers" / "trl"
@@ -203,14 +204,15 @@ def test_a_killed_run_goes_on_from_its_newest_complete_checkpoint(job: MakeJob, 
     assert len(list((killed.work / "trl").glob("checkpoint-*"))) == 1
 
 
-def test_what_trl_does_otherwise_stands_in_the_log(
+def test_what_trl_does_otherwise_is_told_in_the_log_and_the_delivery(
     job: MakeJob, train: Callable[[Job], int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     one = job(epochs=1, packing="step", precision="bf16-master", recompute_layers=1, max_length=6)
     assert train(one) == 0
     said = capsys.readouterr().out
     for words in ("trained unpacked", "bf16-mixed", "trained as all", "rows left out"):
-        assert words in said, words
+        assert any(words in note for note in one.delivery.notes), words
+    assert all(f"note: {note}" in said for note in one.delivery.notes)
 
 
 def test_without_markers_single_turns_are_trained_as_completions(
@@ -235,6 +237,16 @@ def test_without_markers_several_turns_are_refused_in_one_line(
     assert not one.out.exists()
 
 
+@pytest.mark.parametrize(("precision", "delivered"), [("bf16-master", "torch.bfloat16"), ("fp32", "torch.float32")])
+def test_a_bf16_base_is_delivered_as_it_came_unless_fp32_is_asked_for(
+    job: MakeJob, train: Callable[[Job], int], tmp_path: Path, precision: str, delivered: str
+) -> None:
+    one = job(base=make_tiny(tmp_path / "bf16", dtype="bfloat16"), precision=precision, epochs=1)
+    assert train(one) == 0
+    assert {str(tensor.dtype) for tensor in weights(one.out).values()} == {delivered}
+    assert json.loads((one.out / "config.json").read_bytes())["dtype"] == delivered.removeprefix("torch.")
+
+
 def test_a_loss_that_is_no_number_ends_the_run(job: MakeJob, train: Callable[[Job], int]) -> None:
     one = job(learning_rate=1e30, schedule="constant", warmup_ratio=0.0, epochs=9)
     assert train(one) == 7
@@ -249,6 +261,29 @@ def unmarked(tmp_path: Path) -> Path:
     file = folder / "chat_template.jinja"
     file.write_text(re.sub(r"{% (end)?generation %}", "", file.read_text()))
     return folder
+
+
+def test_the_command_line_trains_with_it(cli: Cli, job: MakeJob, tiny_model: Path, tmp_path: Path) -> None:
+    rows = Path(job().recipe.rows)
+    words = [
+        "train",
+        "--base",
+        str(tiny_model),
+        "--mix",
+        str(rows),
+        "--stage",
+        "knowledge",
+        "--trainer",
+        "trl",
+        "--name",
+        "by-trl",
+    ]
+    words += ["--checkpoints", str(tmp_path / "checkpoints"), "--recipe", "demo-knowledge", "--set", "epochs=1", "--json"]
+    done = cli(*words)
+    assert done.code == 0, done.err
+    checkpoint = json.loads(done.out)
+    assert (checkpoint["trainer"], checkpoint["report"]["steps"]) == ("trl", 1)
+    assert (tmp_path / "checkpoints" / "by-trl" / "model" / "model.safetensors").is_file()
 
 
 WRONG = [

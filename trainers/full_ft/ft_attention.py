@@ -55,10 +55,9 @@ def packed_attention(
         attention_mask: must be None.
         scaling: of the scores; 1/sqrt(D) by default.
         dropout: must be 0.
-        cu_seq_lens_q: int32 [documents + 1], where documents begin; needed on a GPU. Without it and without `lengths` the row is
-            one document.
-        max_length_q: tokens of the longest document.
-        lengths: tokens of each document; needed on a CPU.
+        cu_seq_lens_q: int32 [documents + 1], where documents begin. Without it and without `lengths` the row is one document.
+        max_length_q: tokens of the longest document; with `cu_seq_lens_q` all that a GPU needs.
+        lengths: tokens of each document; all that a CPU needs.
         rest: `sliding_window` and others that a model may ask for; refused where they would change the result.
 
     Returns:
@@ -67,15 +66,25 @@ def packed_attention(
     Raises:
         AttentionRefused: the model needs another attention than this.
     """
-    tokens = query.shape[2]
+    kind = varlen_kind(query)
+    if kind is not None and cu_seq_lens_q is not None and max_length_q is not None:
+        _check(module, query, key, attention_mask, dropout, max_length_q, rest)
+        q, k, v = (states.to(kind) for states in (query, key, value))
+        return _by_varlen(q, k, v, cu_seq_lens_q, max_length_q, scaling), None
     if lengths is None:
-        lengths = [tokens] if cu_seq_lens_q is None else cu_seq_lens_q.diff().tolist()
-    longest = max_length_q or max(lengths)
-    _check(module, query, key, attention_mask, dropout, longest, rest)
-    if query.is_cuda:
-        starts = cu_seq_lens_q if cu_seq_lens_q is not None else _starts(lengths, query.device)
-        return _by_varlen(query, key, value, starts, longest, scaling), None
+        lengths = [query.shape[2]] if cu_seq_lens_q is None else cu_seq_lens_q.diff().tolist()
+    _check(module, query, key, attention_mask, dropout, max(lengths), rest)
     return _by_document(query, key, value, list(lengths), scaling), None
+
+
+def varlen_kind(states: torch.Tensor) -> torch.dtype | None:
+    """The dtype in which torch's variable-length kernel takes such states; None on a CPU, and for fp32 without autocast.
+
+    Under autocast rotary positions leave queries and keys in fp32 while values are bf16.
+    """
+    if not states.is_cuda or states.dtype in (torch.bfloat16, torch.float16):
+        return states.dtype if states.is_cuda else None
+    return torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else None
 
 
 def use(model: Any) -> None:
@@ -119,10 +128,6 @@ def _check(
     for asked in _UNKNOWN:
         if rest.get(asked) is not None:
             raise AttentionRefused(f"{name}: attention with {asked!r} is not supported")
-
-
-def _starts(lengths: Sequence[int], device: torch.device) -> torch.Tensor:
-    return torch.tensor([0, *lengths], device=device).cumsum(0, dtype=torch.int32)
 
 
 def _by_document(

@@ -59,7 +59,9 @@ def _hidden(model: Any, documents: list[list[int]]) -> torch.Tensor:
 
 def _compare(model: Any, found: torch.Tensor, wanted: torch.Tensor, complaint: str) -> None:
     difference = float((found.float() - wanted.float()).norm() / wanted.float().norm())
-    if not difference <= TOLERANCE.get(found.dtype, 1e-2):
+    device = found.device.type
+    kind = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else found.dtype
+    if not difference <= TOLERANCE.get(kind, 1e-2):
         raise PackingRefused(
             f"{type(model).__name__} cannot be trained on packed rows: {complaint} (relative difference {difference:.1e})"
         )

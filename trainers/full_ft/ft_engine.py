@@ -144,6 +144,8 @@ def prepare_deepspeed(here: Setting) -> None:
     Raises:
         Fault: `engine` if it is not installed.
     """
+    import torch
+
     if not here.cuda:
         os.environ["DS_ACCELERATOR"] = "cpu"
     try:
@@ -160,6 +162,8 @@ def prepare_deepspeed(here: Setting) -> None:
         ops.__compatible_ops__["deepspeed_shm_comm"] = False
     if here.hyper.zero_stage == 3:
         # Weights are shared out while they are loaded, which is before transformers sets up the group.
+        if here.cuda:
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         deepspeed.init_distributed(dist_backend="nccl" if here.cuda else "gloo", verbose=False)
 
 

@@ -15,6 +15,7 @@ from types import MethodType
 from typing import Any, Final
 
 import torch
+from ft_attention import varlen_kind
 
 CHUNK_BYTES: Final = {"cpu": 1 << 24, "cuda": 1 << 30}
 """fp32 logits of one chunk. On a GPU few large products; on a CPU what stays near the cache."""
@@ -91,6 +92,9 @@ def install(model: Any, chunk: int | None = None) -> Any:
             return whole(*args, **rest, **counted)
         for unused in ("labels", "shift_labels"):
             rest.pop(unused, None)
+        if varlen_kind(head.weight) is not None:
+            # Not asked for then, and a list that differs every time would have compiled layers compile again.
+            rest.pop("lengths", None)
         hidden = self.base_model(*args, use_cache=False, **rest).last_hidden_state
         supervised = hidden.flatten(0, 1).index_select(0, loss_index)
         divisor = max(1, len(loss_target)) if num_items_in_batch is None else num_items_in_batch

@@ -158,11 +158,11 @@ def deepspeed_options(recipe: Recipe) -> dict[str, Any]:
     if file is None:
         return {}
     try:
-        said = json.loads(Path(file).read_bytes())
-    except (OSError, TypeError, ValueError) as error:
-        raise Fault("recipe", f"option deepspeed: {file!r} is not a JSON file ({error})") from None
+        said = json.loads(file["text"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise Fault("recipe", f"option deepspeed must be a JSON file, as its name and text ({error})") from None
     if not isinstance(said, dict):
-        raise Fault("recipe", f"option deepspeed: {file!r} must hold an object")
+        raise Fault("recipe", f"option deepspeed: {file.get('name')} must hold an object")
     return said
 
 

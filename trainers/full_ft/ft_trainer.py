@@ -6,6 +6,7 @@ change the recipe (the order of the data) and those that only cost time in every
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -88,7 +89,8 @@ class PackedTrainer(Trainer):
         )
         self.remove_callback(PrinterCallback)
         if check and not any(hasattr(parameter, "ds_id") or parameter.is_meta for parameter in model.parameters()):
-            check_packing(model)
+            with torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=args.bf16 and model.dtype == torch.float32):
+                check_packing(model)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """This process's packs, in order; nothing is shuffled, sharded or filled up again."""
@@ -149,7 +151,7 @@ def build(
         **shape(plan),
         "learning_rate": hyper.learning_rate,
         "lr_scheduler_type": "constant_with_warmup" if hyper.schedule == "constant" else hyper.schedule,
-        "warmup_steps": hyper.warmup_ratio,
+        "warmup_steps": math.ceil(hyper.warmup_ratio * plan.steps),
         "weight_decay": hyper.weight_decay,
         "adam_beta1": hyper.adam_betas[0],
         "adam_beta2": hyper.adam_betas[1],

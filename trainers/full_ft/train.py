@@ -16,7 +16,7 @@ from typing import NoReturn
 from ft_fault import ERROR_FILE, INTERRUPTED, PEER, STATUS, STOPPED, Fault, Stopped, classify, peer_is_gone, record, settle
 from ft_launch import LOGS, alone, die_with_parent, launch, log_of, world_of
 from ft_recipe import Recipe, check_rows, read, work_in
-from ft_resume import newest, recipe_digest, sweep, universal
+from ft_resume import move, newest, recipe_digest, sweep
 
 SCRIPT = Path(__file__).resolve()
 
@@ -97,7 +97,7 @@ def _begin(recipe: Recipe) -> None:
     sweep(work)
     found = newest(work, recipe_digest(recipe))
     if found is not None and recipe.hyper.zero_stage and found.mark.world != world_of(recipe):
-        universal(found)
+        move(found, recipe.hyper.zero_stage)
 
 
 def _in_this_process(recipe: Recipe) -> None:

@@ -32,8 +32,8 @@ def run(recipe: Any, rows: list[list[Turn]]) -> None:
     notes: list[str] = []
     form = fitting_form(tokenizer, rows, recipe.base, notes)
     config, dtype = settings(recipe, form, state, notes)
-    model.to(getattr(torch, dtype))
     delivered = _Delivered(model)
+    model.to(getattr(torch, dtype))
     state.mkdir(exist_ok=True)
     remove_incomplete(state)
     newest = next(reversed(complete_checkpoints(state)), None)
@@ -49,8 +49,9 @@ def run(recipe: Any, rows: list[list[Turn]]) -> None:
         say("note: " + note)
     say(f"{len(rows)} rows" + (f", going on from {newest.name}" if newest else ""))
     trainer.train(resume_from_checkpoint=str(newest) if newest else None)
+    report = _report(trainer, watch, count, len(rows))
     delivered.write(model, recipe, out)
-    write_json(work / "delivery.json", {"report": _report(trainer, watch, count, len(rows)), "versions": _versions()})
+    write_json(work / "delivery.json", {"report": report, "versions": _versions(), "notes": notes})
     say(f"delivered {out}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -146,6 +146,3 @@ def alone(made: Any, encoded: Sequence[Encoded], items: int) -> tuple[float, tor
         total = total + torch.nn.functional.cross_entropy(logits, batch["labels"][0, 1:], ignore_index=-100, reduction="sum")
     (total / items).backward()
     return float(total.detach() / items), gradients(made)
-
-
-Make = Callable[..., Any]

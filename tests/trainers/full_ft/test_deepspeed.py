@@ -127,6 +127,33 @@ def test_one_process_goes_on_from_what_two_saved(story: Story, whole: Job, tmp_p
     assert made.losses == pytest.approx(whole.losses, abs=1e-3)
 
 
+def test_deepspeeds_configuration_sums_in_fp32_and_takes_what_the_recipe_adds(tmp_path: Path, tiny_model: Path) -> None:
+    ft_engine: Any = pytest.importorskip("ft_engine")
+    ft_recipe: Any = pytest.importorskip("ft_recipe")
+    more = {"name": "more.json", "text": '{"zero_optimization": {"reduce_bucket_size": 1000}, "gradient_clipping": 2.0}'}
+    recipe = ft_recipe.read(job(tmp_path, tiny_model, options={"deepspeed": more}, **ZERO1).file)
+    config = ft_engine.arguments(recipe, ft_engine.setting(recipe.hyper), 10, ())["deepspeed"]
+    assert config["data_types"] == {"grad_accum_dtype": "fp32"}
+    assert config["bf16"] == {"enabled": True}
+    assert (config["zero_optimization"]["stage"], config["zero_optimization"]["reduce_bucket_size"]) == (1, 1000)
+    assert config["gradient_clipping"] == 2.0
+
+
+def test_a_model_that_is_wrapped_otherwise_than_the_recipe_says_is_refused() -> None:
+    """accelerate drops DeepSpeed, and FSDP, for DDP where it believes to be on a CPU."""
+    ft_engine: Any = pytest.importorskip("ft_engine")
+
+    class DistributedDataParallel:
+        pass
+
+    class Zero1:
+        distributed, zero_stage = "zero1", 1
+
+    with pytest.raises(ft_fault.Fault, match="wrapped as DistributedDataParallel, not DeepSpeedEngine zero1") as caught:
+        ft_engine.proven(DistributedDataParallel(), Zero1())
+    assert caught.value.kind == "engine"
+
+
 class Evil:
     """Creates a file when it is unpickled."""
 

@@ -169,6 +169,17 @@ def test_the_mark_of_the_newest_is_taken_by_number_not_by_name(tmp_path: Path) -
     assert sorted(folder.name for folder in tmp_path.iterdir()) == ["step-10", "step-100"]
 
 
+def test_zero3_does_not_go_on_with_another_number_of_processes(tmp_path: Path, tiny_model: Path) -> None:
+    made = job(tmp_path, tiny_model, distributed="zero3", processes=1)
+    ft_resume.part_of(made.work, 3).mkdir()
+    digest = ft_resume.recipe_digest(ft_recipe.read(made.file))
+    ft_resume.finish(made.work, ft_resume.Mark(3, 12, 2, digest, "rows", 0.0, None, None, 0, {}))
+    done = train_here(made)
+    assert done.code == ft_fault.STATUS["recipe"]
+    assert "is of 2 processes; ZeRO-3 goes on with as many only" in done.err
+    assert made.checkpoints == ["step-3"]
+
+
 def test_a_recipe_is_the_same_if_it_trains_the_same(recipe: Any) -> None:
     from dataclasses import replace
 

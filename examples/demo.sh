@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# The whole loop on the demo culture, and three bad recipes that its checks refuse. Nothing is downloaded; a CPU is enough.
+#   examples/demo.sh [full|small] [FOLDER]     needs `harness` on the PATH; everything is written into FOLDER, by default ./demo
+set -euo pipefail
+size=${1:-full}
+folder=${2:-demo}
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} OMP_WAIT_POLICY=PASSIVE    # more threads are many times slower at this size
+export HARNESS_RUNS=$folder/runs HARNESS_MIXES=$folder/mixes HARNESS_CHECKPOINTS=$folder/checkpoints HARNESS_ADAPTATIONS=$folder/adaptations
+adapt() { harness adapt --culture demo --batch-size 64 "$@"; }
+
+# refused NAME WHY COMMAND...: a bad recipe, which must end with exit code 4.
+refused() {
+    local name=$1 why=$2 status=0
+    shift 2
+    "$@" > "$folder/$name.txt" 2> "$folder/$name.log" || status=$?
+    if [ "$status" -ne 4 ]; then
+        echo "$name ($why) should have been refused with exit code 4, and ended with $status; its log: $folder/$name.log" >&2
+        return 1
+    fi
+    printf '%s: %s\n  %s\n' "$name" "$why" "$(grep '^harness: ' "$folder/$name.log" | tail -1)"
+}
+
+mkdir -p "$folder"
+case $size in
+full)
+    adapt --model demo-en || [ $? -eq 5 ]    # 5: the claim is undecided; 4, "does not hold", ends here
+    printf '\nThree bad recipes, each rightly refused:\n'
+    refused forgetful "knowledge without replay" \
+        adapt --model demo-en --name forgetful --replay knowledge.demo_en=0 --set knowledge.epochs=2 &
+    refused single-minded "safety without replay" \
+        adapt --model demo-en --name safety=single-minded --replay safety.demo_en=0 --replay safety.demo_skills=0
+    wait $!
+    refused timid "safety without harmless requests" adapt --model demo-en --name safety=timid --replay safety.demo_benign=0
+    ;;
+small)  # so little training leaves some of the claim undecided
+    adapt --model demo-en-small --rows knowledge=5400 --rows safety=3200 --set knowledge.epochs=3 || [ $? -eq 5 ]
+    ;;
+*)
+    echo "no demo of size '$size'; there are: full, small" >&2
+    exit 2
+    ;;
+esac
