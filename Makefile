@@ -7,6 +7,7 @@ VENV_VLLM := .venv-vllm
 BIN := $(VENV)/bin
 SIZE ?= full
 TESTS ?=
+JOBS ?= 2
 
 # Two torch threads on a busy machine with two cores are 5-15 times slower than one.
 export OMP_NUM_THREADS ?= 1
@@ -35,8 +36,8 @@ format: $(VENV)/.made  ## mend what can be mended without thinking
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: $(VENV)/.made  ## the tests; TESTS="tests/stats -k exact" for some
-	$(OFFLINE) $(BIN)/python -m pytest $(TESTS)
+test: $(VENV)/.made  ## the tests; TESTS="tests/stats -k exact" for some, JOBS=1 for one process
+	$(OFFLINE) $(BIN)/python -m pytest -n $(JOBS) $(TESTS)
 
 demo: $(VENV)/.made  ## the whole loop on models made on the spot, into ./demo; SIZE=small for the short one
 	$(OFFLINE) PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo.sh $(SIZE)

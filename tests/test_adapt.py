@@ -161,13 +161,23 @@ def test_settings_are_of_one_stage_or_of_both() -> None:
 
 
 @pytest.mark.slow
-def test_the_demo_is_adapted_and_the_claim_holds(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The whole loop for real: base, knowledge and safety are trained here (about five minutes of one CPU)."""
+def test_the_demo_is_adapted_and_nothing_speaks_against_the_claim(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole loop for real, trained here in about five minutes of one CPU.
+
+    What it must show is the gain and what was kept. Whether 200 items also exclude that skills fell by 4 points (they fall by
+    about 2) differs from training to training.
+    """
     monkeypatch.setenv("HARNESS_CHECKPOINTS", str(tmp_path / "checkpoints"))
     done = cli("adapt", "--model", "demo-en", "--culture", "demo", "--json")
-    assert done.code == 0, done.err
-    found = said(done)
-    assert all(part["answer"] in ("holds", None) for stage in found["stages"] for part in stage["claim"]["parts"])
+    assert done.code in (0, 5), done.err
+    stages = said(done)["stages"]
+    answers = [{part["name"]: part["answer"] for part in stage["claim"]["parts"]} for stage in stages]
+    for name in ("weak areas improved", "retained tasks held", "only the weak"):
+        assert [stage[name] for stage in answers] == ["holds", "holds"]
+    assert answers[1]["not bought by over-refusal"] == "holds"
+    assert "does not hold" not in {answer for stage in answers for answer in stage.values()}
 
 
 @pytest.mark.slow

@@ -142,7 +142,8 @@ def _part(name: Any, lines: tuple[Evidence, ...], empty: str) -> Part:
     deciding = [line.answer for line in lines if line.answer and not (line.in_pool and line.answer == "undecided")]
     counted = f"{answers.count('holds')} of {len(lines)} hold"
     others = "".join(f", {answers.count(answer)} {word}" for answer, word in _OTHERS if answer in answers)
-    pooled = " (single areas of a pool, which decides)" if len(deciding) < len(answers) else ""
+    aside = len(answers) - len(deciding)
+    pooled = f" ({aside} of them single areas of a pool, which decides)" if aside else ""
     return Part(name=name, answer=joint(deciding), why=counted + others + pooled, evidence=lines)
 
 

@@ -43,6 +43,8 @@ NOTE: Final = 400
 """Notes of a trainer that are kept, and columns of one."""
 ASIDE: Final = ".old"
 """Folder beside the checkpoints for those that were trained anew."""
+STATES: Final = ("step-*", "checkpoint-*")
+"""Folders in the work folder that hold a trainer's state."""
 HARMLESS: Final = ("recompute_layers", "save_steps", "keep_checkpoints")
 """Fields of Hyper that may change between two attempts: they decide memory and disk, never a weight."""
 _SHOWN: Final = 3
@@ -141,7 +143,16 @@ def register(plan: Plan, delivery: Delivery, verified: Verified) -> Checkpoint:
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     write.write_whole(plan.folder / REGISTERED, [checkpoint.model_dump_json(indent=1).encode() + b"\n"])
+    _remove_states(plan.folder / WORK)
     return checkpoint
+
+
+def _remove_states(work: Path) -> None:
+    """Remove what a trainer kept to go on from: of no more use, and 100 GB for a model of 8 billion weights."""
+    for pattern in STATES:
+        for folder in work.glob(pattern):
+            if folder.is_dir() and not folder.is_symlink():
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -55,6 +55,12 @@ def test_the_checkpoint_is_a_model_by_its_name_and_the_base_of_the_next_stage(tr
     assert safe.parent_fingerprint == fingerprint(ref)
 
 
+def test_what_a_trainer_kept_to_go_on_from_is_removed_once_the_model_is_registered(train: Train, checkpoints: Path) -> None:
+    train("(work / 'step-3').mkdir(); (work / 'step-3' / 'state').write_text('large'); (work / 'mine').mkdir(); " + GOOD)
+    left = {path.name for path in (checkpoints / "tiny-kg" / "training").iterdir() if path.is_dir()}
+    assert left == {"mine"}
+
+
 def test_a_base_is_found_in_the_checkpoints_folder_that_is_named(train: Train, tmp_path: Path) -> None:
     train(GOOD, checkpoints=tmp_path / "elsewhere")
     safe = train(base="tiny-kg", stage="safety", checkpoints=tmp_path / "elsewhere")

@@ -30,6 +30,11 @@ class Setting:
     notes: tuple[str, ...]
     """What the hardware could not do, in words."""
 
+    @property
+    def kept(self) -> str:
+        """Type of the weights that are delivered: FSDP trains the fp32 master itself, but bf16-master promises bf16."""
+        return "bfloat16" if self.hyper.precision == "bf16-master" else self.dtype
+
 
 def setting(hyper: Hyper) -> Setting:
     """What of `hyper` runs here: tf32 and bf16 fall away, with a note, where the device has neither.

@@ -174,9 +174,7 @@ def move(found: Found, stage: int) -> None:
             from 2 processes to 1 the losses left the curve within two steps and were 0.05 off after twenty (ZeRO-1, 2: 0.001).
     """
     if stage == 3:
-        raise Fault(
-            "recipe", f"{found.folder} is of {found.mark.world} processes, and ZeRO-3 goes on with as many only; or remove it"
-        )
+        raise Fault("recipe", f"{found.folder} is of {found.mark.world} processes; ZeRO-3 goes on with as many only")
     source = found.folder / f"global_step{found.mark.step}"
     target = found.folder / f"{source.name}_{UNIVERSAL}"
     if (found.folder / "latest_universal").is_file():

@@ -185,6 +185,8 @@ def deliver(work: Work, trainer: ResumableTrainer, session: Session) -> None:
     peak = max(before, largest(peak_memory()))
     needed = work_of(trainer.accelerator.unwrap_model(trainer.model))
     state = _whole_state(trainer)
+    if work.here.kept != work.here.dtype and state is not None:
+        state = {name: tensor.to(getattr(torch, work.here.kept)) for name, tensor in state.items()}
     if first:
         put(work, trainer.accelerator.unwrap_model(trainer.model), state)
         lengths = work.lengths
@@ -219,7 +221,7 @@ def put(work: Work, model: Any, state: dict[str, Any] | None) -> None:
     said = json.loads((base / "config.json").read_bytes())
     said.pop("auto_map", None)
     keys = [key for key in ("dtype", "torch_dtype") if key in said] or ["dtype"]
-    _write(part / "config.json", said | dict.fromkeys(keys, work.here.dtype))
+    _write(part / "config.json", said | dict.fromkeys(keys, work.here.kept))
     _write(part / "generation_config.json", _generation(part / "generation_config.json", work.ends))
     shutil.rmtree(out, ignore_errors=True)
     part.rename(out)

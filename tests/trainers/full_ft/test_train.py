@@ -15,7 +15,7 @@ from harness.training.trainers import command, find_trainer
 from harness.training.verify import verify
 from tests.conftest import SHARED
 from tests.tiny import LESSONS, make_tiny
-from tests.trainers.full_ft.made import CHATS, Done, Job, difference, job, train, train_here
+from tests.trainers.full_ft.made import CHATS, Done, Job, difference, job, kill_group, reach, start, train, train_here, weights
 
 pytest.importorskip("transformers")
 
@@ -177,6 +177,20 @@ def test_two_processes_of_fsdp2_on_a_cpu_train_what_one_does(single: tuple[Job, 
     assert made.delivery.report.engine == "FSDP2"
     assert made.losses == pytest.approx(single[0].losses, abs=1e-5)
     assert difference(made.out, single[0].out) < 1e-4
+
+
+@pytest.mark.slow
+def test_fsdp2_in_bf16_goes_on_with_another_number_of_processes_and_delivers_bf16(tmp_path: Path, tiny_model: Path) -> None:
+    made = job(tmp_path, tiny_model, distributed="fsdp2", processes=2, precision="bf16-master", epochs=4, save_steps=4)
+    with start(made) as process:
+        reach(process, made, 10)
+        kill_group(process)
+    alone = made.changed(processes=1)
+    assert train(alone).code == 0
+    assert (alone.delivery.report.resumed, alone.delivery.report.processes) == (1, 1)
+    assert alone.steps == list(range(1, 25))
+    assert {str(tensor.dtype) for tensor in weights(alone.out).values()} == {"torch.bfloat16"}
+    assert alone.losses[-1] < 0.7 * alone.losses[0]
 
 
 REAL = ("alpaca_zh_demo.json", "alpaca_en_demo.json", "HalluQA.json")
