@@ -187,10 +187,11 @@ def test_a_killed_run_goes_on_from_its_newest_complete_checkpoint(job: MakeJob, 
     unbroken = job("unbroken", epochs=3, instances_per_step=2, save_steps=2, keep_checkpoints=9)
     assert train(unbroken) == 0
     killed = job("killed", epochs=3, instances_per_step=2, save_steps=2)
-    shutil.copytree(unbroken.work / "trl", killed.work / "trl")
+    shutil.copytree(unbroken.work, killed.work)
+    (killed.work / "delivery.json").unlink()
     for step in (8, 9):
-        shutil.rmtree(killed.work / "trl" / f"checkpoint-{step}", ignore_errors=True)
-    (killed.work / "trl" / "checkpoint-6" / "complete.json").unlink()
+        shutil.rmtree(killed.work / f"checkpoint-{step}", ignore_errors=True)
+    (killed.work / "checkpoint-6" / "complete.json").unlink()
     (killed.work / "progress.jsonl").write_text("".join(json.dumps(line) + "\n" for line in unbroken.progress[:7]))
     assert train(killed) == 0
 
@@ -201,7 +202,7 @@ def test_a_killed_run_goes_on_from_its_newest_complete_checkpoint(job: MakeJob, 
     assert killed.delivery.report.first_loss == unbroken.delivery.report.first_loss
     ours, theirs = weights(killed.out), weights(unbroken.out)
     assert all(ours[name].equal(theirs[name]) for name in theirs)
-    assert len(list((killed.work / "trl").glob("checkpoint-*"))) == 1
+    assert len(list(killed.work.glob("checkpoint-*"))) == 1
 
 
 def test_what_trl_does_otherwise_is_told_in_the_log_and_the_delivery(
@@ -237,11 +238,11 @@ def test_without_markers_several_turns_are_refused_in_one_line(
     assert not one.out.exists()
 
 
-@pytest.mark.parametrize(("precision", "delivered"), [("bf16-master", "torch.bfloat16"), ("fp32", "torch.float32")])
-def test_a_bf16_base_is_delivered_as_it_came_unless_fp32_is_asked_for(
-    job: MakeJob, train: Callable[[Job], int], tmp_path: Path, precision: str, delivered: str
+@pytest.mark.parametrize(("precision", "delivered"), [("bf16-master", "torch.bfloat16"), ("bf16-mixed", "torch.float32")])
+def test_weights_are_delivered_in_the_type_that_the_precision_promises(
+    job: MakeJob, train: Callable[[Job], int], precision: str, delivered: str
 ) -> None:
-    one = job(base=make_tiny(tmp_path / "bf16", dtype="bfloat16"), precision=precision, epochs=1)
+    one = job(precision=precision, epochs=1)
     assert train(one) == 0
     assert {str(tensor.dtype) for tensor in weights(one.out).values()} == {delivered}
     assert json.loads((one.out / "config.json").read_bytes())["dtype"] == delivered.removeprefix("torch.")
@@ -283,7 +284,9 @@ def test_the_command_line_trains_with_it(cli: Cli, job: MakeJob, tiny_model: Pat
     assert done.code == 0, done.err
     checkpoint = json.loads(done.out)
     assert (checkpoint["trainer"], checkpoint["report"]["steps"]) == ("trl", 1)
-    assert (tmp_path / "checkpoints" / "by-trl" / "model" / "model.safetensors").is_file()
+    folder = tmp_path / "checkpoints" / "by-trl"
+    assert (folder / "model" / "model.safetensors").is_file()
+    assert not list((folder / "training").glob("checkpoint-*"))
 
 
 WRONG = [

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
 
-from trl_files import STATE, Stop, write_json
+from trl_files import PROGRESS, Stop, write_json
 from trl_rows import Turn, read_rows
 
 SCHEMA: Final = "harness.recipe/1"
@@ -66,7 +66,7 @@ def check(recipe: Any) -> None:
         raise Stop("recipe", f"rows_per_micro_step must divide the {hyper.instances_per_step} rows of a step; it is {batch!r}")
     if not Path(recipe.base, "config.json").is_file():
         raise Stop("recipe", f"{recipe.base}: has no config.json")
-    if out.exists() and not Path(recipe.work, STATE).is_dir():
+    if out.exists() and not Path(recipe.work, PROGRESS).is_file():
         raise Stop("recipe", f"{out}: exists already, and not from a run of this recipe; remove it or name another")
 
 

@@ -23,8 +23,8 @@ STATUS: Final[dict[Kind, int]] = {
 """Kind -> exit status, as full_ft has them."""
 
 
-STATE: Final = "trl"
-"""Folder in `work` for resumable checkpoints; it is also the sign that this recipe ran here before."""
+PROGRESS: Final = "progress.jsonl"
+"""File in `work` with a line a step; it is also the sign that this recipe ran here before."""
 
 
 class Stop(Exception):

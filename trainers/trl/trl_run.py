@@ -13,7 +13,7 @@ import datasets
 import torch
 import transformers
 import trl
-from trl_files import STATE, Stop, say, write_json
+from trl_files import PROGRESS, Stop, say, write_json
 from trl_rows import Turn, data_set, fitting_form
 from trl_settings import settings
 from trl_watch import Watch, complete_checkpoints, remove_incomplete
@@ -27,17 +27,15 @@ def run(recipe: Any, rows: list[list[Turn]]) -> None:
     """
     _quiet()
     work, out = Path(recipe.work), Path(recipe.out)
-    state = work / STATE
     tokenizer, model = _load(recipe)
     notes: list[str] = []
     form = fitting_form(tokenizer, rows, recipe.base, notes)
-    config, dtype = settings(recipe, form, state, notes)
+    config, dtype = settings(recipe, form, work, notes)
     delivered = _Delivered(model)
     model.to(getattr(torch, dtype))
-    state.mkdir(exist_ok=True)
-    remove_incomplete(state)
-    newest = next(reversed(complete_checkpoints(state)), None)
-    watch = Watch(work / "progress.jsonl", recipe.hyper.keep_checkpoints, newest)
+    remove_incomplete(work)
+    newest = next(reversed(complete_checkpoints(work)), None)
+    watch = Watch(work / PROGRESS, recipe.hyper.keep_checkpoints, newest)
     trainer = trl.SFTTrainer(
         model=model, args=config, train_dataset=data_set(rows, form), processing_class=tokenizer, callbacks=[watch]
     )
@@ -78,17 +76,16 @@ class _Delivered:
     """The model as it is handed over: trained weights, the base's own configuration, which TRL edits while it trains."""
 
     def __init__(self, model: Any) -> None:
-        self.dtype = model.dtype if model.dtype.is_floating_point else torch.float32
         self.config = copy.deepcopy(model.config)
         self.generation = copy.deepcopy(model.generation_config)
 
     def write(self, model: Any, recipe: Any, out: Path) -> None:
-        """Weights in the base's dtype (fp32 if the recipe says fp32), with the base's own tokenizer and template."""
+        """Weights in fp32 where that is what was trained and nothing says bf16, with the base's own tokenizer and template."""
         from transformers import AutoTokenizer
 
         partial = out.with_name(out.name + ".partial")
         shutil.rmtree(partial, ignore_errors=True)
-        dtype = torch.float32 if recipe.hyper.precision == "fp32" else self.dtype
+        dtype = torch.bfloat16 if recipe.hyper.precision in ("bf16", "bf16-master") else torch.float32
         model.config, model.generation_config = self.config, self.generation
         model.model_tags = None
         model.to("cpu", dtype).save_pretrained(partial)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
+WHOLE: Final = 1 - 1e-9
+"""A share that is still read as one: transformers takes 1 for one step."""
 SCHEDULES: Final = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
 
 
@@ -36,7 +38,7 @@ def settings(recipe: Any, form: str, output: Path, notes: list[str]) -> tuple[An
         gradient_accumulation_steps=1 if packed else hyper.instances_per_step // batch,
         learning_rate=hyper.learning_rate,
         lr_scheduler_type=SCHEDULES[hyper.schedule],
-        warmup_steps=hyper.warmup_ratio,
+        warmup_steps=min(hyper.warmup_ratio, WHOLE),
         weight_decay=hyper.weight_decay,
         adam_beta1=hyper.adam_betas[0],
         adam_beta2=hyper.adam_betas[1],
