@@ -1,13 +1,18 @@
-"""Culture -> every item of its benchmarks and of the retained tasks that are ours, dev and test: what no row may repeat."""
+"""Culture -> every item of its benchmarks and retained tasks, dev and test: what no row may repeat.
+
+The data of lm-eval's own tasks may not be here and then cannot be compared with; a benchmark's must be.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 from harness import folders
 from harness.catalog import Catalog
+from harness.errors import HarnessError
 from harness.mixing.contamination import BenchmarkItem
 from harness.schema import Culture, Message
 
@@ -28,21 +33,40 @@ def identity(culture: Culture, known: Catalog) -> dict[str, str]:
     return found
 
 
-def items(culture: Culture, known: Catalog) -> list[BenchmarkItem]:
-    """All items, benchmark by benchmark, in the order of the culture.
+@dataclass(frozen=True)
+class Items:
+    """What rows are compared with."""
 
-    An item that stands in two benchmarks (a retained task inside a group) is there twice.
+    items: list[BenchmarkItem]
+    """Task by task, in the order of the culture. An item that stands in two (a retained task inside a group) is there twice."""
+    unread: dict[str, str]
+    """Task of lm-eval's whose data cannot be had -> why."""
+
+
+def items(culture: Culture, known: Catalog) -> Items:
+    """All items.
 
     Raises:
         HarnessError: a benchmark's files are missing or broken: then nothing can be checked against it.
     """
     leaves = tuple((name, known.leaves(name)) for name in culture.tasks if name in known.entries)
-    return list(_items(leaves, tuple(sorted(identity(culture, known).items()))))
+    found = list(_items(leaves, tuple(sorted(identity(culture, known).items()))))
+    unread = {}
+    for name in culture.tasks:
+        if name not in known.entries:
+            try:
+                found += _foreign(name, known)
+            except HarnessError as error:
+                unread[name] = str(error)
+    return Items(found, unread)
 
 
-def unchecked(culture: Culture, known: Catalog) -> tuple[str, ...]:
-    """Tasks that are lm-eval's own, whose items are not read."""
-    return tuple(name for name in culture.tasks if name not in known.entries)
+def _foreign(name: str, known: Catalog) -> list[BenchmarkItem]:
+    """Items of a task or group of lm-eval's, as it asks them."""
+    from harness.lm import run
+
+    loaded = run.load([name], folders.task_folders(), {}, {}, known.under([name]), {})
+    return [BenchmarkItem(name, sample.id, (sample.question,), None) for leaf in loaded.tasks for sample in loaded.items(leaf)]
 
 
 @lru_cache(maxsize=4)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.catalog import Catalog
@@ -41,7 +41,8 @@ def take_stock(
     Raises:
         HarnessError: a benchmark or a source cannot be read.
     """
-    items = benchmarks.items(culture, known)
+    measured = benchmarks.items(culture, known)
+    items = measured.items
     sieve = Sieve(items, lessons.asked_keys() if any(item.generator == "demo" for item in items) else frozenset())
     pools: dict[str, Pool] = {}
     sources: dict[str, dict[str, float]] = {}
@@ -58,11 +59,11 @@ def take_stock(
         if watch:
             watch("sources", done, len(names))
     return Stocked(
-        Stock(pools, sources), sieve, dict(Counter(item.benchmark for item in items)), _notes(culture, known, sieve, sources)
+        Stock(pools, sources), sieve, dict(Counter(item.benchmark for item in items)), _notes(measured.unread, sieve, sources)
     )
 
 
-def _notes(culture: Culture, known: Catalog, sieve: Sieve, sources: dict[str, dict[str, float]]) -> tuple[str, ...]:
+def _notes(unread: Mapping[str, str], sieve: Sieve, sources: Mapping[str, Mapping[str, float]]) -> tuple[str, ...]:
     notes = []
     own = dict.fromkeys(item.benchmark for item in sieve.items if item.generator in HELD_OUT_BY)
     if own and any(map(is_built_in, sources)):
@@ -70,6 +71,7 @@ def _notes(culture: Culture, known: Catalog, sieve: Sieve, sources: dict[str, di
             f"demo rows share templates with {', '.join(own)}: held apart by the hash of what fills them, they were compared by "
             "whole question and by filling, not by n-grams"
         )
-    if unread := benchmarks.unchecked(culture, known):
-        notes.append(f"not compared with {', '.join(unread)}, which this package does not hold")
+    if unread:
+        why = next(iter(unread.values()))
+        notes.append(f"not compared with {', '.join(unread)}, whose items are not here ({why})")
     return tuple(notes)
