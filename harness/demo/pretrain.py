@@ -109,7 +109,7 @@ def _write(folder: Path, settings: Settings, progress: bool) -> None:
     with _progress_bar(progress) as on_step:
         tokenizer, model, result = _trained(settings, on_step)
     shutil.rmtree(folder, ignore_errors=True)
-    with _no_writing_bars():
+    with _quietly():
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
     receipt = settings.model_dump() | {
@@ -158,15 +158,19 @@ def _progress_bar(shown: bool) -> Iterator[OnStep]:
 
 
 @contextmanager
-def _no_writing_bars() -> Iterator[None]:
-    """Transformers shows a bar of its own for one file of 2 MB."""
+def _quietly() -> Iterator[None]:
+    """Transformers shows a bar of its own for one file of 2 MB, and brings in DeepSpeed, which warns where there is no GPU."""
+    from logging import WARNING, disable, root
+
     from transformers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
+    shown, disabled = logging.is_progress_bar_enabled(), root.manager.disable
     logging.disable_progress_bar()
+    disable(WARNING)
     try:
         yield
     finally:
+        disable(disabled)
         if shown:
             logging.enable_progress_bar()
 
