@@ -6,6 +6,7 @@ size=${1:-full}
 folder=${2:-demo}
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} OMP_WAIT_POLICY=PASSIVE    # more threads are many times slower at this size
 export HARNESS_RUNS=$folder/runs HARNESS_MIXES=$folder/mixes HARNESS_CHECKPOINTS=$folder/checkpoints HARNESS_ADAPTATIONS=$folder/adaptations
+tasks=demo_skills,demo_mcq,demo_risk,demo_benign,demo_en    # what the culture measures
 adapt() { harness adapt --culture demo --batch-size 64 "$@"; }
 
 # refused NAME WHY COMMAND...: a bad recipe, which must end with exit code 4.
@@ -21,16 +22,23 @@ refused() {
 }
 
 mkdir -p "$folder"
+trap 'jobs -p | xargs -r kill 2> /dev/null' EXIT
 case $size in
 full)
+    harness eval --model demo-en --tasks "$tasks" --batch-size 64 > "$folder/base.txt"
+    refused forgetful "knowledge without replay" > "$folder/forgetful" \
+        adapt --model demo-en --name forgetful --replay knowledge.demo_en=0 --set knowledge.epochs=2 &
+    forgetful=$!
     adapt --model demo-en || [ $? -eq 5 ]    # 5: the claim is undecided; 4, "does not hold", ends here
     printf '\nThree bad recipes, each rightly refused:\n'
-    refused forgetful "knowledge without replay" \
-        adapt --model demo-en --name forgetful --replay knowledge.demo_en=0 --set knowledge.epochs=2 &
-    refused single-minded "safety without replay" \
+    refused timid "safety without harmless requests" > "$folder/timid" \
+        adapt --model demo-en --name safety=timid --replay safety.demo_benign=0 &
+    timid=$!
+    refused single-minded "safety without replay" > "$folder/single-minded" \
         adapt --model demo-en --name safety=single-minded --replay safety.demo_en=0 --replay safety.demo_skills=0
-    wait $!
-    refused timid "safety without harmless requests" adapt --model demo-en --name safety=timid --replay safety.demo_benign=0
+    wait "$forgetful"
+    wait "$timid"
+    cat "$folder"/{forgetful,single-minded,timid}
     ;;
 small)  # so little training leaves some of the claim undecided
     adapt --model demo-en-small --rows knowledge=5400 --rows safety=3200 --set knowledge.epochs=3 || [ $? -eq 5 ]

@@ -303,11 +303,13 @@ def _digest(path: str) -> str:
 
 
 def _fresh_id(runs: Path, name: str, fresh: bool) -> str:
-    """`name`, or with `fresh` the first `name-N` (N >= 2) that holds no finished run."""
+    """`name`, or with `fresh` the first `name-N` (N >= 2) that holds no finished run and that no other process is filling."""
+    from harness.runs.lock import holder
+
     if not fresh or not (runs / name / "record.json").exists():
         return name
     number = 2
-    while (runs / f"{name}-{number}" / "record.json").exists():
+    while (runs / f"{name}-{number}" / "record.json").exists() or holder(runs / f"{name}-{number}" / "lock"):
         number += 1
     return f"{name}-{number}"
 

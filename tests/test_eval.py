@@ -58,6 +58,19 @@ def test_other_tasks_of_the_same_model_reuse_its_answers(cli: Cli, tiny_model: P
     assert found["usage"]["generated"] == 3
 
 
+def test_two_fresh_runs_at_once_take_two_folders(cli: Cli, tiny_model: Path, tmp_path: Path) -> None:
+    from harness.runs.lock import FolderLock
+
+    first = record(cli("eval", "-m", str(tiny_model), "-t", "demo_en", *SMALL, "--json"))
+    taken = tmp_path / "runs" / f"{first['id']}-2"
+    taken.mkdir()
+    lock = FolderLock(taken / "lock")
+    lock.acquire()
+    fresh = record(cli("eval", "-m", str(tiny_model), "-t", "demo_en", *SMALL, "--fresh", "--json"))
+    lock.release()
+    assert fresh["id"] == first["id"] + "-3"
+
+
 def test_fresh_asks_again_into_a_new_run(cli: Cli, tiny_model: Path) -> None:
     first = record(cli("eval", "-m", str(tiny_model), "-t", "demo_en", *SMALL, "--json"))
     fresh = record(cli("eval", "-m", str(tiny_model), "-t", "demo_en", *SMALL, "--fresh", "--json"))
