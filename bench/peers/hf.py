@@ -6,10 +6,10 @@ by name goes into the library's arguments.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from typing import Any
 
+from peers import scratch
 from peers.meter import Watch
 from peers.rows import Row, Work, total, work, work_of
 
@@ -17,7 +17,7 @@ from peers.rows import Row, Work, total, work, work_of
 def settings(**changed: Any) -> dict[str, Any]:
     """Of `TrainingArguments`: nothing is saved, logged or sent anywhere."""
     return {
-        "output_dir": tempfile.mkdtemp(prefix="bench-training-"),
+        "output_dir": scratch(),
         "num_train_epochs": 1,
         "save_strategy": "no",
         "logging_strategy": "no",

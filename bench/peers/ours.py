@@ -6,11 +6,11 @@ rows ─make_plan─> packs ─collate─> PackedTrainer: packed attention, loss
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from peers import scratch
 from peers.meter import Watch
 from peers.model import Shapes, build
 from peers.rows import Row, work
@@ -157,7 +157,7 @@ def _recipe(**hyper: Any) -> Any:
         base="",
         rows="",
         rows_sha256="",
-        work=tempfile.mkdtemp(prefix="bench-training-"),
+        work=scratch(),
         out="",
         seed=SEED,
         hyper=Hyper(**{**HYPER, **hyper}),
