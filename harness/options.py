@@ -80,6 +80,14 @@ Fresh = Annotated[bool, typer.Option("--fresh", help="Ask again, into a new run,
 Runs = Annotated[
     Path | None, typer.Option("--runs", envvar="HARNESS_RUNS", help="Folder of the runs.  [default: runs]", show_default=False)
 ]
+TrainerName = Annotated[str, typer.Option("--trainer", envvar="HARNESS_TRAINER", help="[b]harness trainers[/] lists them.")]
+TrainerOptions = Annotated[
+    list[str] | None, typer.Option("--option", help="For this trainer alone (repeatable).", metavar="KEY=VALUE")
+]
+Mixes = Annotated[
+    Path | None,
+    typer.Option("--mixes", envvar="HARNESS_MIXES", help="Folder of the mixes.  [default: mixes]", show_default=False),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Run = Annotated[str, typer.Argument(help="Run id, unique prefix, path, or [b]latest[/].")]
 ShownBy = Annotated[By, typer.Option(help="Break the scores down by this.")]

@@ -32,7 +32,6 @@ Name = Annotated[
         show_default=False,
     ),
 ]
-TrainerName = Annotated[str, typer.Option("--trainer", envvar="HARNESS_TRAINER", help="[b]harness trainers[/] lists them.")]
 Recipes = Annotated[
     str | None,
     typer.Option(
@@ -45,9 +44,6 @@ Recipes = Annotated[
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", help="A field of the recipe, e.g. knowledge.epochs=1 (repeatable).", metavar="[STAGE.]KEY=VALUE"),
-]
-TrainerOptions = Annotated[
-    list[str] | None, typer.Option("--option", help="For this trainer alone (repeatable).", metavar="KEY=VALUE")
 ]
 Replayed = Annotated[
     list[str] | None,
@@ -66,10 +62,6 @@ Without = Annotated[
     typer.Option("--without", help="Neither train nor claim a weak area, or all of a benchmark (repeatable).", metavar="AREA"),
 ]
 Seed = Annotated[int, typer.Option(help="Of mixes and training.")]
-Mixes = Annotated[
-    Path | None,
-    typer.Option("--mixes", envvar="HARNESS_MIXES", help="Folder of the mixes.  [default: mixes]", show_default=False),
-]
 Checkpoints = Annotated[
     Path | None,
     typer.Option(
@@ -96,10 +88,10 @@ def adapt_command(
     name: Name = None,
     judge: options.JudgeName = "rules",
     threshold: options.Threshold = 90.0,
-    trainer: TrainerName = "full_ft",
+    trainer: options.TrainerName = "full_ft",
     recipe: Recipes = None,
     overrides: Overrides = None,
-    trainer_options: TrainerOptions = None,
+    trainer_options: options.TrainerOptions = None,
     replay: Replayed = None,
     rows: Rows = None,
     without: Without = None,
@@ -112,7 +104,7 @@ def adapt_command(
     keys: options.KeyFiles = None,
     seed: Seed = 1234,
     runs: options.Runs = None,
-    mixes: Mixes = None,
+    mixes: options.Mixes = None,
     checkpoints: Checkpoints = None,
     adaptations: Adaptations = None,
     dry_run: DryRun = False,

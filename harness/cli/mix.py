@@ -31,10 +31,6 @@ Without = Annotated[
     list[str] | None,
     typer.Option("--without", help="Leave out a weak area, or all of a benchmark (repeatable).", metavar="AREA"),
 ]
-Mixes = Annotated[
-    Path | None,
-    typer.Option("--mixes", envvar="HARNESS_MIXES", help="Folder of the mixes.  [default: mixes]", show_default=False),
-]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what the mix would be; write nothing.")]
 
 
@@ -48,7 +44,7 @@ def mix_command(
     seed: Seed = 1234,
     keep_undecided: KeepUndecided = False,
     without: Without = None,
-    mixes: Mixes = None,
+    mixes: options.Mixes = None,
     dry_run: DryRun = False,
     runs: options.Runs = None,
     as_json: options.Json = False,

@@ -26,15 +26,11 @@ Stage = Annotated[Literal["knowledge", "safety"] | None, typer.Option(help="[def
 Name = Annotated[
     str | None, typer.Option("--name", help="Of the checkpoint.  [default: the base's with -kg or -safe]", show_default=False)
 ]
-TrainerName = Annotated[str, typer.Option("--trainer", envvar="HARNESS_TRAINER", help="[b]harness trainers[/] lists them.")]
 RecipeName = Annotated[
     str, typer.Option("--recipe", help="Preset of hyper-parameters ([b]harness recipes[/] lists them), or a TOML file.")
 ]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="A field of the recipe, e.g. epochs=1 (repeatable).", metavar="KEY=VALUE")
-]
-TrainerOptions = Annotated[
-    list[str] | None, typer.Option("--option", help="For this trainer alone (repeatable).", metavar="KEY=VALUE")
 ]
 Seed = Annotated[int, typer.Option(help="Of order and initialisation.")]
 Checkpoints = Annotated[
@@ -46,10 +42,6 @@ Checkpoints = Annotated[
         show_default=False,
     ),
 ]
-Mixes = Annotated[
-    Path | None,
-    typer.Option("--mixes", envvar="HARNESS_MIXES", help="Folder of the mixes.  [default: mixes]", show_default=False),
-]
 Force = Annotated[bool, typer.Option("--force", help="Begin anew; what stands under the name is moved aside, not deleted.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Train nothing: show recipe, tokens, steps, time and memory.")]
 
@@ -60,13 +52,13 @@ def train_command(
     mix: MixName,
     stage: Stage = None,
     name: Name = None,
-    trainer: TrainerName = "full_ft",
+    trainer: options.TrainerName = "full_ft",
     recipe: RecipeName = "paper",
     overrides: Overrides = None,
-    trainer_options: TrainerOptions = None,
+    trainer_options: options.TrainerOptions = None,
     seed: Seed = 1234,
     checkpoints: Checkpoints = None,
-    mixes: Mixes = None,
+    mixes: options.Mixes = None,
     force: Force = False,
     dry_run: DryRun = False,
     as_json: options.Json = False,
