@@ -10,50 +10,22 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.schema.adaptation import Delivery, Hyper, Recipe
+from harness.schema.adaptation import Hyper, Recipe
 from tests.conftest import Cli
 from tests.tiny import LESSONS, make_tiny
+from tests.trainers.job import Job
 
 FOLDER = Path(__file__).parents[2] / "trainers" / "trl"
 CHAT = [[{"role": "user", "content": question}, {"role": "assistant", "content": answer}] for question, answer in LESSONS]
 QUICK = Hyper(epochs=2, instances_per_step=6, learning_rate=2e-3, max_length=64, precision="fp32")
 
 pytest.importorskip("trl", exc_type=ImportError)
-
-
-@dataclass(frozen=True)
-class Job:
-    """A recipe on disk."""
-
-    file: Path
-    recipe: Recipe
-
-    @property
-    def work(self) -> Path:
-        return Path(self.recipe.work)
-
-    @property
-    def out(self) -> Path:
-        return Path(self.recipe.out)
-
-    @property
-    def progress(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in (self.work / "progress.jsonl").read_text().splitlines()]
-
-    @property
-    def delivery(self) -> Delivery:
-        return Delivery.model_validate_json((self.work / "delivery.json").read_bytes())
-
-    @property
-    def error(self) -> dict[str, str]:
-        said: dict[str, str] = json.loads((self.work / "error.json").read_bytes())
-        return said
 
 
 MakeJob = Callable[..., Job]
