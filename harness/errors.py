@@ -3,6 +3,7 @@
     HarnessError
     ├── UsageError      a word of the command line is wrong             exit 2
     ├── DataError       a file is missing, broken or not what it claims exit 2
+    │   └── NotComparable   two runs were not made the same way         exit 3
     ├── ModelError      the model under test cannot be loaded or asked  exit 1
     ├── JudgeError      the judge cannot be set up                      exit 1
     ├── TrainerError    a trainer failed                                exit 1
@@ -53,6 +54,12 @@ class DataError(HarnessError):
         super().__init__(where + message)
         self.file = file
         self.line = line
+
+
+class NotComparable(DataError):
+    """Two runs differ in more than their models, or one of them is no basis for a comparison."""
+
+    exit_code = EXIT_INCOMPLETE
 
 
 class ModelError(HarnessError):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from harness.adapting.pairs import Run, value_of
+from harness.pairs import Run, value_of
 from harness.schema import Aim, ClaimPlan, Culture, Diagnosis, Finding, Guard, Target, TrainedStage
 from harness.stats.paired import CORRELATION, LEAST_MARGIN, planned_discordance, promised_margin
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from harness import catalog
 from harness.adapting.asked import LABELS, Asked, Places, stages_of
 from harness.adapting.folder import AdaptationFolder
-from harness.adapting.pairs import Run
 from harness.adapting.stage import Stage
 from harness.adapting.verbs import Verbs
 from harness.errors import IncompleteRun
+from harness.pairs import Run
 from harness.runs import load_run
 from harness.schema import Adaptation, Answer, Culture, RunRecord, Shown, StageOutcome, StepKind, TrainedStage
 from harness.stats.claim import joint

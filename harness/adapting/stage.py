@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Final, Literal
 from harness.adapting.asked import checkpoint_name, stages_of
 from harness.adapting.folder import read_noun
 from harness.adapting.freeze import Diagnosed, freeze, left_out
-from harness.adapting.pairs import Run, pairs
 from harness.errors import DataError
+from harness.pairs import Run, pairs
 from harness.runs import load_run
 from harness.runs.layout import RECORD
 from harness.runs.read import run_ids

@@ -1,7 +1,7 @@
 """The nouns: frozen records that travel between steps as files. No I/O, no behaviour beyond validation.
 
 `evaluation`: samples, verdicts, scores, runs. `adaptation`: cultures, diagnoses, mixes, recipes, checkpoints. `outcome`: claims,
-adaptations.
+adaptations. `gating`: policies, gate reports.
 """
 
 from harness.schema.adaptation import (
@@ -54,6 +54,20 @@ from harness.schema.evaluation import (
     Verdict,
     VerdictState,
 )
+from harness.schema.gating import (
+    GATE_SCHEMA,
+    AuditRef,
+    Bets,
+    GateLine,
+    GateReport,
+    GateSide,
+    JudgeDemand,
+    Policy,
+    Question,
+    Rule,
+    Ruling,
+    Sequence,
+)
 from harness.schema.outcome import (
     ADAPTATION_SCHEMA,
     PLAN_SCHEMA,
@@ -81,6 +95,7 @@ __all__ = [
     "ADAPTATION_SCHEMA",
     "CHECKPOINT_SCHEMA",
     "DIAGNOSIS_SCHEMA",
+    "GATE_SCHEMA",
     "MIX_SCHEMA",
     "PLAN_SCHEMA",
     "RECIPE_SCHEMA",
@@ -88,6 +103,8 @@ __all__ = [
     "Adaptation",
     "Aim",
     "Answer",
+    "AuditRef",
+    "Bets",
     "Checkpoint",
     "Claim",
     "ClaimPlan",
@@ -103,9 +120,13 @@ __all__ = [
     "Finding",
     "FinishReason",
     "Frozen",
+    "GateLine",
+    "GateReport",
+    "GateSide",
     "Guard",
     "Hyper",
     "Interval",
+    "JudgeDemand",
     "KeyRef",
     "Kind",
     "Message",
@@ -114,17 +135,22 @@ __all__ = [
     "PairedScore",
     "Part",
     "PartName",
+    "Policy",
     "Precision",
     "Provenance",
+    "Question",
     "Ratio",
     "Recipe",
     "Response",
     "Retained",
     "Role",
+    "Rule",
+    "Ruling",
     "RunRecord",
     "Sample",
     "SampleResult",
     "Score",
+    "Sequence",
     "Share",
     "Shown",
     "Source",

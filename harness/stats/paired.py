@@ -143,6 +143,36 @@ def p_improved(paired: Paired) -> float:
     return _flip_p(moved) if len(moved) <= _FLIPS else _t_p(differences)
 
 
+def p_worse(paired: Paired, tolerance: float = 0.0) -> float:
+    """One-sided p of "the candidate lost no more than `tolerance`" (a share 0-1).
+
+    Raises:
+        ValueError: there are no items.
+    """
+    _check(paired)
+    turned = Paired(paired.candidate, paired.baseline)
+    if tolerance <= 0:
+        return p_improved(turned)
+    if paired.verdicts:
+        moved = turned.differences
+        return 1 - NormalDist().cdf(_tango_z(sum(d > 0 for d in moved), sum(d < 0 for d in moved), len(moved), tolerance))
+    return _t_p([d - tolerance for d in turned.differences])
+
+
+def power(n: int, discordance: float, margin: float, alpha: float = ALPHA) -> float:
+    """Chance that a candidate without any true change is shown to lose at most `margin`.
+
+    Phi(margin / SE - z), SE² = discordance / n. `discordance` is the mean squared difference; of verdicts, the share of items that differ.
+
+    Raises:
+        ValueError: n < 1.
+    """
+    if n < 1:
+        raise ValueError(f"power needs n >= 1; got {n}")
+    spread = max(discordance, 0.5 / (n + 1))
+    return NormalDist().cdf(margin / math.sqrt(spread / n) - NormalDist().inv_cdf(1 - alpha))
+
+
 def non_inferior(score: PairedScore, margin: float) -> bool:
     """Whether a loss of more than `margin` (a share 0-1) is excluded at 5%."""
     return score.lower >= -margin

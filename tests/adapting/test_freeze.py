@@ -9,7 +9,7 @@ import pytest
 
 from harness import catalog
 from harness.adapting.freeze import Diagnosed, freeze
-from harness.adapting.pairs import Run
+from harness.pairs import Run
 from harness.schema import ClaimPlan, CultureBenchmark, Diagnosis, Finding, Interval
 from tests.adapting.world import World, culture
 

@@ -2,18 +2,19 @@
 
 What is missing never helps the candidate: an item that only the baseline has counts as wrong, one that only the candidate has
 counts as a tie. Items that carry the metric on neither side (no key, not judged) have nothing to compare. Two runs that differ in
-judge, rubrics, data, keys, tasks, threshold or generation are not compared at all.
+judge, rubrics, data, keys, tasks, threshold, generation or chat template are not compared at all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 from harness import catalog
-from harness.errors import DataError
+from harness.errors import DataError, NotComparable
 from harness.runs import read_samples
 from harness.schema import RunRecord, SampleResult, Score, Target
 from harness.stats.aggregate import aggregate
@@ -22,10 +23,23 @@ from harness.stats.paired import Paired, pair
 Sampled = dict[str, dict[str, SampleResult]]
 """Task -> sample id -> result."""
 
-CONDITIONS: Final = ("judge", "rubrics", "data", "keys", "tasks", "generation", "threshold")
+CONDITIONS: Final = ("judge", "rubrics", "data", "keys", "tasks", "generation", "chat_template", "threshold")
 """What of a run's provenance must be the same on both sides."""
 _PERCENT: Final = frozenset({"score"})
 """Metrics of 0-100."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item of a target, as two runs have it."""
+
+    task: str
+    id: str
+    hash: str
+    """Of its content: one that occurs twice has the same."""
+    baseline: float | None
+    """0-1, more being better; None if the run has no value for it."""
+    candidate: float | None
 
 
 class Run:
@@ -33,6 +47,11 @@ class Run:
 
     def __init__(self, record: RunRecord, runs: Path, known: catalog.Catalog) -> None:
         self.record, self._runs, self._known = record, runs, known
+
+    @property
+    def folder(self) -> Path:
+        """Where the run lies."""
+        return self._runs / self.record.id
 
     @cached_property
     def samples(self) -> Sampled:
@@ -69,31 +88,72 @@ def pairs(baseline: Run, candidate: Run) -> Callable[[Target], Paired]:
     """Target -> values of the two runs on its items, more being better.
 
     Raises:
-        DataError: the runs were made under different conditions; or later, an item is not the same on both sides or a value is
-            out of range.
+        NotComparable: the runs were made under different conditions.
+        DataError: later, an item is not the same on both sides or a value is out of range.
     """
     check_comparable(baseline.record, candidate.record)
 
     def find(target: Target) -> Paired:
-        return _paired(target, baseline, candidate)
+        return paired(items(target, baseline, candidate))
 
     return find
 
 
-def check_comparable(one: RunRecord, other: RunRecord) -> None:
-    """Refuse to compare what was measured differently.
+def items(target: Target, baseline: Run, candidate: Run) -> list[Item]:
+    """The items of a target that carry its metric in at least one of the runs, by task and id.
 
     Raises:
-        DataError: with what differs.
+        DataError: an item is not the same on both sides, or a value is out of range.
     """
-    differing = [name for name in CONDITIONS if getattr(one.provenance, name) != getattr(other.provenance, name)]
+    found = []
+    for was, now in _aligned(target, baseline, candidate):
+        one, other = value_of(was, target), value_of(now, target)
+        for result in (was, now):
+            if result is not None and (one is not None or other is not None):
+                found.append(Item(result.task, result.sample.id, result.sample.hash, one, other))
+                break
+    return found
+
+
+def paired(found: Collection[Item], units: Mapping[str, str] | None = None) -> Paired:
+    """Items as pairs of values: what the candidate lacks is wrong, what only it has is a tie.
+
+    Args:
+        found: items of one target.
+        units: content hash -> name of the unit it is part of (near-duplicates share one); by default each hash is one.
+    """
+    after = [0.0 if item.candidate is None else item.candidate for item in found]
+    before = [now if item.baseline is None else item.baseline for item, now in zip(found, after, strict=True)]
+    return pair(before, after, [(units or {}).get(item.hash, item.hash) for item in found])
+
+
+def check_comparable(one: RunRecord, other: RunRecord, tasks: Collection[str] | None = None) -> None:
+    """Refuse to compare what was measured differently.
+
+    Args:
+        one: a run.
+        other: a run.
+        tasks: what is compared, where the runs may hold more than that; by default all they hold.
+
+    Raises:
+        NotComparable: with what differs.
+    """
+    differing = [name for name in CONDITIONS if _differ(name, one, other, tasks)]
     if differing:
-        raise DataError(f"runs '{one.id}' and '{other.id}' cannot be compared: they differ in {', '.join(differing)}")
+        raise NotComparable(f"runs '{one.id}' and '{other.id}' cannot be compared: they differ in {', '.join(differing)}")
     for record in (one, other):
         if not record.comparable:
-            raise DataError(
+            raise NotComparable(
                 f"run '{record.id}' cannot be compared: it is limited to the first {record.limit} samples of each task"
             )
+
+
+def _differ(condition: str, one: RunRecord, other: RunRecord, tasks: Collection[str] | None) -> bool:
+    ours, theirs = (getattr(record.provenance, condition) for record in (one, other))
+    if tasks is None or not isinstance(ours, dict):
+        return bool(ours != theirs)
+    names = tasks if condition in ("tasks", "generation") else ours.keys() & theirs.keys()
+    return any(ours.get(name) != theirs.get(name) for name in names)
 
 
 def value_of(result: SampleResult | None, target: Target) -> float | None:
@@ -111,20 +171,6 @@ def value_of(result: SampleResult | None, target: Target) -> float | None:
             f"sample {result.sample.id} of task {result.task}: {target.metric} is {value:g}, which cannot be compared"
         )
     return 1 - share if target.ceiling else share
-
-
-def _paired(target: Target, baseline: Run, candidate: Run) -> Paired:
-    before: list[float] = []
-    after: list[float] = []
-    items: list[str] = []
-    for was, now in _aligned(target, baseline, candidate):
-        one, other = value_of(was, target), value_of(now, target)
-        if one is None and other is None:
-            continue
-        after.append(0.0 if other is None else other)
-        before.append(after[-1] if one is None else one)
-        items.append((was or now).sample.hash)  # type: ignore[union-attr]  # one of them has a value
-    return pair(before, after, items)
 
 
 def _aligned(target: Target, baseline: Run, candidate: Run) -> Iterator[tuple[SampleResult | None, SampleResult | None]]:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from harness import catalog
-from harness.adapting.pairs import Run, pairs
 from harness.errors import DataError
+from harness.pairs import Run, pairs
 from harness.runs import RunFolder
 from harness.schema import Sample, SampleResult, Target
 from tests.runs.made import provenance, record, result

@@ -1,0 +1,181 @@
+"""A policy file -> Policy. A policy is data: what it does not know is refused.
+
+Policies lie at `tasks/<culture>/policies/<name>.toml` of any home and go by `<culture>/<name>`; `contract` is a culture's own, and
+what `<culture>` alone means. `regression` is built in: every main metric of what was measured, and nothing but drops.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from harness import catalog, culture, folders
+from harness.errors import DataError, UsageError, unknown
+from harness.schema import Policy, Rule, RunRecord
+
+FOLDER: Final = "policies"
+CONTRACT: Final = "contract"
+REGRESSION: Final = "regression"
+MAIN: Final = ("acc", "acc_norm", "exact_match", "score", "rr_1", "rr_2", "hr", "answered")
+"""Metrics that the built-in policy watches, where a run has them."""
+
+
+def names() -> tuple[str, ...]:
+    """Names of all policies, sorted, the built-in one last."""
+    return (*sorted(_files()), REGRESSION)
+
+
+def load(name_or_path: str) -> Policy:
+    """One policy, checked, with the retained tasks of its culture as rules.
+
+    Raises:
+        UsageError: there is no policy of that name or path.
+        DataError: the file is broken, or names something that does not exist.
+    """
+    if name_or_path.endswith(".toml") or name_or_path.startswith((".", "/", "~")):
+        file = Path(name_or_path).expanduser()
+        if not file.is_file():
+            raise UsageError(f"there is no policy at '{name_or_path}'; give its file, or a name: {', '.join(names())}")
+    else:
+        found = _files()
+        known = name_or_path if name_or_path in found else f"{name_or_path}/{CONTRACT}"
+        if known not in found:
+            raise unknown("policy", name_or_path, (*found, REGRESSION))
+        file = found[known]
+    return _read(file, name_or_path)
+
+
+def choose(wanted: str | None, baseline: RunRecord) -> Policy:
+    """The policy that was asked for; by default the contract of the culture that the baseline measured whole, else `regression`.
+
+    Raises:
+        UsageError: there is no such policy.
+        DataError: its file is broken.
+    """
+    if wanted == REGRESSION:
+        return regression(baseline)
+    if wanted is not None:
+        return load(wanted)
+    measured = set(baseline.tasks)
+    for name in _files():
+        if name.endswith(f"/{CONTRACT}") and set(tasks(load(name))) <= measured:
+            return load(name)
+    return regression(baseline)
+
+
+def regression(*records: RunRecord) -> Policy:
+    """Every main metric that all these runs have, overall; FAIL on proof of a drop."""
+    shared = set.intersection(*({(s.benchmark, s.metric) for s in one.scores if s.scope == "overall"} for one in records))
+    rules = tuple(
+        Rule(benchmark=name, metric=metric) for name in records[0].benchmarks for metric in MAIN if (name, metric) in shared
+    )
+    return Policy(name=REGRESSION, title="no metric may drop", rules=rules, source=REGRESSION)
+
+
+def restrict(policy: Policy, wanted: Sequence[str]) -> Policy:
+    """Only the rules of some benchmarks.
+
+    Raises:
+        UsageError: the policy has no rule for one of them.
+    """
+    there = dict.fromkeys(rule.benchmark for rule in policy.rules)
+    for name in wanted:
+        if name not in there:
+            raise unknown(f"benchmark in policy '{policy.name}'", name, there)
+    return policy.model_copy(update={"rules": tuple(rule for rule in policy.rules if rule.benchmark in wanted)})
+
+
+def tasks(policy: Policy) -> tuple[str, ...]:
+    """Leaf tasks that a policy reads.
+
+    Raises:
+        UsageError: a benchmark does not exist.
+    """
+    known = catalog.read().under(benchmarks(policy))
+    return tuple(dict.fromkeys(entry.name for entry in known if not entry.is_group))
+
+
+def benchmarks(policy: Policy) -> tuple[str, ...]:
+    """Benchmarks and tasks that a policy reads, as its rules name them."""
+    return tuple(dict.fromkeys(rule.benchmark for rule in policy.rules))
+
+
+def _files() -> dict[str, Path]:
+    """`culture/name` -> file."""
+    found: dict[str, Path] = {}
+    for folder in folders.task_folders():
+        for file in sorted(folder.glob(f"*/{FOLDER}/*.toml")):
+            found.setdefault(f"{file.parent.parent.name}/{file.stem}", file)
+    return found
+
+
+def _read(file: Path, source: str) -> Policy:
+    try:
+        raw = file.read_bytes()
+        said = tomllib.loads(raw.decode("utf-8"))
+    except OSError as error:
+        raise DataError(f"cannot be read ({error.strerror})", file=file) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"not TOML ({error})", file=file) from None
+    for name in ("source", "digest"):
+        if name in said:
+            raise DataError(f"'{name}' is not for the file to say", file=file)
+    said.setdefault("name", file.stem)
+    policy = _built(file, {**said, "source": source, "digest": hashlib.sha256(raw).hexdigest()})
+    policy = policy.model_copy(update={"rules": (*policy.rules, *_retained(policy, file))})
+    if not policy.rules:
+        raise DataError("has no [[rules]]; without one nothing is judged", file=file)
+    for rule in policy.rules:
+        _check(rule, file)
+    for name, value in (("alpha", policy.alpha), ("beta", policy.beta), ("missing", policy.missing)):
+        if not 0 <= value < 1 or (value == 0 and name != "missing"):
+            raise DataError(f"{name}: {value:g} is no share; write 0.05 for 5%", file=file)
+    return policy
+
+
+def _built(file: Path, said: dict[str, Any]) -> Policy:
+    try:
+        return Policy.model_validate(said)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+        detail = min(details, key=lambda one: one["type"] != "extra_forbidden")
+        place = ".".join(str(part) for part in detail["loc"])
+        kind = "no such setting" if detail["type"] == "extra_forbidden" else detail["msg"]
+        raise DataError(f"{place}: {kind}", file=file) from None
+
+
+def _retained(policy: Policy, file: Path) -> Iterator[Rule]:
+    if (policy.culture is None) != (policy.retained is None):
+        raise DataError("'culture' and 'retained' belong together: whose retained tasks, and which question", file=file)
+    if policy.culture is None or policy.retained is None:
+        return
+    for name, kept in culture.load(policy.culture).retained.items():
+        yield Rule(benchmark=name, metric=kept.metric, question=policy.retained, margin=kept.margin)
+
+
+def _check(rule: Rule, file: Path) -> None:
+    where = f"rules.{rule.benchmark}.{rule.metric}"
+    try:
+        catalog.read().under((rule.benchmark,))
+    except UsageError as error:
+        raise DataError(f"{where}: {error}", file=file) from None
+    if rule.margin is not None and not 0 <= rule.margin <= 1:
+        raise DataError(f"{where}.margin: {rule.margin:g} is no share; write 0.02 for two points", file=file)
+    if not 0 <= rule.tolerance < 1:
+        raise DataError(f"{where}.tolerance: {rule.tolerance:g} is no share; write 0.005 for half a point", file=file)
+    if rule.tolerance and rule.question != "regression":
+        raise DataError(f"{where}: a tolerance belongs to a regression rule; '{rule.question}' has a margin", file=file)
+
+
+def listed() -> Iterable[Policy]:
+    """All policies of files, by name.
+
+    Raises:
+        DataError: one of them is broken.
+    """
+    return [load(name) for name in sorted(_files())]

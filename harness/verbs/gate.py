@@ -1,0 +1,154 @@
+"""RunRecord × RunRecord × Policy -> GateReport: may this checkpoint take the other's place?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from harness import folders
+from harness.errors import IncompleteRun, UsageError
+from harness.gating import fixed
+from harness.gating import policy as policies
+from harness.gating.plan import plan
+from harness.gating.rulings import rule_all
+from harness.gating.sides import Wish, asked, find, opened, spec_of
+from harness.measure import Watch, measure
+from harness.pairs import Run, check_comparable
+from harness.schema import GateReport, GateSide, ModelRef, Policy
+
+
+def gate(
+    baseline: str,
+    candidate: str,
+    policy: str | None = None,
+    *,
+    tasks: Sequence[str] = (),
+    sequential: bool = False,
+    judge: str = "rules",
+    threshold: float = 90.0,
+    backend: Literal["hf", "vllm", "openai", "replay"] | None = None,
+    base_url: str | None = None,
+    model_args: Mapping[str, Any] | None = None,
+    key_files: Mapping[str, str] | None = None,
+    batch_size: int | None = None,
+    concurrency: int = 32,
+    judge_concurrency: int = 64,
+    runs: Path | None = None,
+    watch: Watch | None = None,
+) -> GateReport:
+    """Compare two checkpoints, item by item, and rule.
+
+    Args:
+        baseline: run, or a model, which is then measured.
+        candidate: run, or a model, which is then measured as the baseline was.
+        policy: name or file; by default the contract of the culture that the baseline measured whole, else `regression`.
+        tasks: only the policy's rules for these benchmarks.
+        sequential: ask the candidate batch by batch, in random order, until the ruling is sure.
+        judge: of a baseline that is a model; a candidate is judged as the baseline was.
+        threshold: likewise.
+        backend: of models: hf or vllm.
+        base_url: endpoint of an `openai:` model.
+        model_args: backend arguments.
+        key_files: benchmark -> own answer key file; '' for all.
+        batch_size: sequences a batch (hf).
+        concurrency: requests in flight to an endpoint under test.
+        judge_concurrency: requests in flight to the judge.
+        runs: where runs are kept.
+        watch: called with (stage, done, total).
+
+    Raises:
+        NotComparable: the two were not measured the same way, or one is limited.
+        IncompleteRun: a run lacks responses, verdicts or a benchmark of the policy.
+        HarnessError: with one line that says what to mend.
+    """
+    root = folders.runs_dir(runs)
+    wish = Wish(
+        judge=judge,
+        threshold=threshold,
+        backend=backend,
+        base_url=base_url,
+        model_args=dict(model_args or {}),
+        key_files=dict(key_files or {}),
+        batch_size=batch_size,
+        concurrency=concurrency,
+        judge_concurrency=judge_concurrency,
+    )
+    return _Gate(root, wish, policy, tuple(tasks), watch).go(baseline, candidate, sequential)
+
+
+class _Gate:
+    def __init__(self, root: Path, wish: Wish, policy: str | None, tasks: tuple[str, ...], watch: Watch | None) -> None:
+        self.root, self.wish, self.policy, self.tasks, self.watch = root, wish, policy, tasks, watch
+
+    def go(self, baseline: str, candidate: str, sequential: bool) -> GateReport:
+        was = self._baseline(find(baseline, self.root, self.wish))
+        now = find(candidate, self.root, self.wish)
+        policy = self._chosen(was, now)
+        if sequential:
+            raise UsageError("--sequential is not there yet")
+        run = now if isinstance(now, Run) else self._measured(now, policies.benchmarks(policy), was)
+        return self._fixed(policy, was, run)
+
+    def _baseline(self, side: Run | ModelRef) -> Run:
+        if isinstance(side, Run):
+            return side
+        if self.policy in (None, policies.REGRESSION) and not self.tasks:
+            raise UsageError(f"baseline '{side.name}' is a model: say with --policy or --tasks what is to be measured")
+        wanted = self.tasks or policies.benchmarks(policies.load(str(self.policy)))
+        return self._measured(side, wanted, None)
+
+    def _measured(self, model: ModelRef, wanted: Sequence[str], like: Run | None) -> Run:
+        wish = asked(model, tuple(wanted), self.wish, like, spec_of(like) if like else None)
+        return opened(measure(wish, self.root, self.watch).record.id, self.root)
+
+    def _chosen(self, was: Run, now: Run | ModelRef) -> Policy:
+        policy = policies.choose(self.policy, was.record)
+        if policy.source == policies.REGRESSION and isinstance(now, Run):
+            policy = policies.regression(was.record, now.record)
+        if self.tasks:
+            policy = policies.restrict(policy, self.tasks)
+        if not policy.rules:
+            raise UsageError("nothing to judge: the two runs share no benchmark and metric")
+        return policy
+
+    def _fixed(self, policy: Policy, was: Run, now: Run) -> GateReport:
+        leaves = policies.tasks(policy)
+        for run in (was, now):
+            _check_measured(run, leaves)
+        check_comparable(was.record, now.record, leaves)
+        lines = fixed.judge(policy, plan(policy, was, {}), was, now)
+        ruling, why = rule_all(lines)
+        return GateReport(
+            policy=policy,
+            baseline=side(was),
+            candidate=side(now),
+            judge=was.record.provenance.judge,
+            threshold=was.record.provenance.threshold,
+            keys=dict(was.record.provenance.keys),
+            lines=lines,
+            ruling=ruling,
+            why=why,
+        )
+
+
+def side(run: Run) -> GateSide:
+    """A run as one side of a report."""
+    record = run.record
+    return GateSide(model=record.model.name, run=record.id, fingerprint=record.provenance.model_fingerprint)
+
+
+def _check_measured(run: Run, leaves: Sequence[str]) -> None:
+    lacking = [name for name in leaves if name not in run.record.tasks]
+    if lacking:
+        more = f" and {len(lacking) - 4} more" if len(lacking) > 4 else ""
+        raise IncompleteRun(
+            f"run '{run.record.id}' does not hold {', '.join(lacking[:4])}{more}, which the policy asks for; "
+            "measure that too (harness eval), or gate some of the policy with --tasks"
+        )
+    short = [c for c in run.record.coverage if c.task in leaves and c.share < 0.99]
+    if short:
+        raise IncompleteRun(
+            f"run '{run.record.id}' is incomplete: {short[0].task} has {short[0].judged:,} of {short[0].n:,} judged; "
+            "the same harness eval command asks what is missing"
+        )
