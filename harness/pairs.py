@@ -2,7 +2,7 @@
 
 What is missing never helps the candidate: an item that only the baseline has counts as wrong, one that only the candidate has
 counts as a tie. Items that carry the metric on neither side (no key, not judged) have nothing to compare. Two runs that differ in
-judge, rubrics, data, keys, tasks, threshold, generation or chat template are not compared at all.
+judge, rubrics, data, keys, tasks, threshold or generation are not compared at all.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from harness.stats.paired import Paired, pair
 Sampled = dict[str, dict[str, SampleResult]]
 """Task -> sample id -> result."""
 
-CONDITIONS: Final = ("judge", "rubrics", "data", "keys", "tasks", "generation", "chat_template", "threshold")
+CONDITIONS: Final = ("judge", "rubrics", "data", "keys", "tasks", "generation", "threshold")
 """What of a run's provenance must be the same on both sides."""
+PINNED: Final = (*CONDITIONS, "chat_template")
+"""The same for a gate. Training may give a base its first chat template, and is still to be compared with that base."""
 _PERCENT: Final = frozenset({"score"})
 """Metrics of 0-100."""
 
@@ -127,18 +129,21 @@ def paired(found: Collection[Item], units: Mapping[str, str] | None = None) -> P
     return pair(before, after, [(units or {}).get(item.hash, item.hash) for item in found])
 
 
-def check_comparable(one: RunRecord, other: RunRecord, tasks: Collection[str] | None = None) -> None:
+def check_comparable(
+    one: RunRecord, other: RunRecord, tasks: Collection[str] | None = None, conditions: Collection[str] = CONDITIONS
+) -> None:
     """Refuse to compare what was measured differently.
 
     Args:
         one: a run.
         other: a run.
         tasks: what is compared, where the runs may hold more than that; by default all they hold.
+        conditions: fields of the provenance.
 
     Raises:
         NotComparable: with what differs.
     """
-    differing = [name for name in CONDITIONS if _differ(name, one, other, tasks)]
+    differing = [name for name in conditions if _differ(name, one, other, tasks)]
     if differing:
         raise NotComparable(f"runs '{one.id}' and '{other.id}' cannot be compared: they differ in {', '.join(differing)}")
     for record in (one, other):

@@ -1,7 +1,7 @@
 """A policy file -> Policy. A policy is data: what it does not know is refused.
 
-Policies lie at `tasks/<culture>/policies/<name>.toml` of any home and go by `<culture>/<name>`; `contract` is a culture's own, and
-what `<culture>` alone means. `regression` is built in: every main metric of what was measured, and nothing but drops.
+Policies lie at `tasks/<culture>/policies/<name>.toml` of any home and go by `<culture>/<name>`; `contract` is a culture's own,
+and what `<culture>` alone means. `regression` is built in: every main metric of what was measured, and nothing but drops.
 """
 
 from __future__ import annotations

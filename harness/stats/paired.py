@@ -162,7 +162,8 @@ def p_worse(paired: Paired, tolerance: float = 0.0) -> float:
 def power(n: int, discordance: float, margin: float, alpha: float = ALPHA) -> float:
     """Chance that a candidate without any true change is shown to lose at most `margin`.
 
-    Phi(margin / SE - z), SE² = discordance / n. `discordance` is the mean squared difference; of verdicts, the share of items that differ.
+    Phi(margin / SE - z), SE² = discordance / n. `discordance` is the mean squared difference; of verdicts, the share of items
+    that differ.
 
     Raises:
         ValueError: n < 1.

@@ -14,7 +14,7 @@ from harness.gating.plan import plan
 from harness.gating.rulings import rule_all
 from harness.gating.sides import Wish, asked, find, opened, spec_of
 from harness.measure import Watch, measure
-from harness.pairs import Run, check_comparable
+from harness.pairs import PINNED, Run, check_comparable
 from harness.schema import GateReport, GateSide, ModelRef, Policy
 
 
@@ -116,7 +116,7 @@ class _Gate:
         leaves = policies.tasks(policy)
         for run in (was, now):
             _check_measured(run, leaves)
-        check_comparable(was.record, now.record, leaves)
+        check_comparable(was.record, now.record, leaves, PINNED)
         lines = fixed.judge(policy, plan(policy, was, {}), was, now)
         ruling, why = rule_all(lines)
         return GateReport(
