@@ -15,6 +15,7 @@ from harness.errors import EXIT_ERROR, HarnessError
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress
 
 EXIT_INTERRUPTED = 130
 
@@ -56,20 +57,30 @@ def watched(quiet: bool) -> Iterator[Watch | None]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), disable=quiet and not sys.stderr.isatty()) as progress:
-        bars: dict[str, Any] = {}
+    progress = Progress(*columns, console=Console(stderr=True), disable=quiet and not sys.stderr.isatty())
+    bars: dict[str, Any] = {}
 
-        def watch(stage: str, done: int, total: int) -> None:
-            if stage not in bars:
-                bars[stage] = progress.add_task(stage, total=total)
-            progress.update(bars[stage], completed=done, total=total)
+    def watch(stage: str, done: int, total: int) -> None:
+        if not bars:
+            progress.start()
+        if stage not in bars:
+            bars[stage] = progress.add_task(stage, total=total)
+        progress.update(bars[stage], completed=done, total=total)
 
-        try:
-            yield watch
-        except KeyboardInterrupt:
-            progress.stop()
-            typer.echo("harness: interrupted; nothing that was answered is lost, the same command goes on", err=True)
-            raise typer.Exit(EXIT_INTERRUPTED) from None
+    try:
+        yield watch
+    except KeyboardInterrupt:
+        _stop(progress, bars)
+        typer.echo("harness: interrupted; nothing that was answered is lost, the same command goes on", err=True)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    finally:
+        _stop(progress, bars)
+
+
+def _stop(progress: Progress, bars: dict[str, Any]) -> None:
+    """Let the bars stand as they are; where none was drawn, not even a line break is printed."""
+    if bars:
+        progress.stop()
 
 
 def main() -> None:

@@ -90,14 +90,17 @@ def restrict(policy: Policy, wanted: Sequence[str]) -> Policy:
     return policy.model_copy(update={"rules": tuple(rule for rule in policy.rules if rule.benchmark in wanted)})
 
 
-def tasks(policy: Policy) -> tuple[str, ...]:
-    """Leaf tasks that a policy reads.
+def tasks(policy: Policy, baseline: RunRecord | None = None) -> tuple[str, ...]:
+    """Leaf tasks that a policy reads; the built-in one reads of each benchmark what `baseline` holds.
 
     Raises:
         UsageError: a benchmark does not exist.
     """
     known = catalog.read().under(benchmarks(policy))
-    return tuple(dict.fromkeys(entry.name for entry in known if not entry.is_group))
+    found = tuple(dict.fromkeys(entry.name for entry in known if not entry.is_group))
+    if baseline is None or policy.source != REGRESSION:
+        return found
+    return tuple(name for name in found if name in baseline.tasks)
 
 
 def benchmarks(policy: Policy) -> tuple[str, ...]:

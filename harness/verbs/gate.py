@@ -113,7 +113,7 @@ class _Gate:
         return policy
 
     def _fixed(self, policy: Policy, was: Run, now: Run) -> GateReport:
-        leaves = policies.tasks(policy)
+        leaves = policies.tasks(policy, was.record)
         for run in (was, now):
             _check_measured(run, leaves)
         check_comparable(was.record, now.record, leaves, PINNED)
