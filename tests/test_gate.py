@@ -121,11 +121,13 @@ def test_some_of_a_policy_can_be_gated(runs: Path, cli: Cli, tmp_path: Path) -> 
     ("words", "said"),
     [
         (("--baseline", "nothing", "--candidate", "base"), "'nothing' is no run"),
-        (("--baseline", "base", "--candidate", "base", "--policy", "zh_c"), "no policy named 'zh_c'"),
-        (("--baseline", "base", "--candidate", "base", "--policy", "no.toml"), "there is no policy at 'no.toml'"),
+        (("--baseline", "base", "--candidate", "base"), "baseline and candidate are the same run, 'base'"),
+        (("--baseline", "base", "--candidate", "same", "--policy", "zh_c"), "no policy named 'zh_c'"),
+        (("--baseline", "base", "--candidate", "same", "--policy", "no.toml"), "there is no policy at 'no.toml'"),
     ],
 )
 def test_a_wrong_word_is_one_line_with_code_2(runs: Path, cli: Cli, words: tuple[str, ...], said: str) -> None:
+    made(runs, "same", {"demo_tu": HALF})
     done = cli("gate", *words)
     assert done.code == 2
     assert said in done.err
@@ -148,16 +150,18 @@ def test_a_wrong_word_is_one_line_with_code_2(runs: Path, cli: Cli, words: tuple
 def test_a_broken_policy_is_one_line_with_code_2(runs: Path, cli: Cli, tmp_path: Path, text: str, said: str) -> None:
     file = tmp_path / "p.toml"
     file.write_text(text)
-    done = cli("gate", "--baseline", "base", "--candidate", "base", "--policy", str(file))
+    made(runs, "same", {"demo_tu": HALF})
+    done = cli("gate", "--baseline", "base", "--candidate", "same", "--policy", str(file))
     assert done.code == 2
     assert said in done.err
     assert f"{file}: " in done.err
 
 
 def test_the_retained_tasks_of_a_culture_become_rules(runs: Path, cli: Cli, tmp_path: Path) -> None:
-    made(runs, "english", {"demo_en": HALF})
+    for name in ("english", "still"):
+        made(runs, name, {"demo_en": HALF})
     file = tmp_path / "p.toml"
     file.write_text('culture = "demo"\nretained = "release"\n')
-    done = cli("gate", "--baseline", "english", "--candidate", "english", "--policy", str(file), "--json")
+    done = cli("gate", "--baseline", "english", "--candidate", "still", "--policy", str(file), "--json")
     (line,) = GateReport.model_validate_json(done.out).lines
     assert (line.name, line.rule.question, line.margin) == ("demo_en acc", "release", 0.08)

@@ -84,6 +84,8 @@ class _Gate:
     def go(self, baseline: str, candidate: str, sequential: bool) -> GateReport:
         was = self._baseline(find(baseline, self.root, self.wish))
         now = find(candidate, self.root, self.wish)
+        if isinstance(now, Run) and now.folder.resolve() == was.folder.resolve():
+            raise UsageError(f"baseline and candidate are the same run, '{was.record.id}'")
         policy = self._chosen(was, now)
         if sequential:
             raise UsageError("--sequential is not there yet")
