@@ -11,12 +11,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from harness import catalog
 from harness.errors import DataError, NotComparable
 from harness.runs import read_samples
-from harness.schema import RunRecord, SampleResult, Score, Target
+from harness.schema import Provenance, RunRecord, SampleResult, Score, Target
 from harness.stats.aggregate import aggregate
 from harness.stats.paired import Paired, pair
 
@@ -29,6 +29,26 @@ PINNED: Final = (*CONDITIONS, "chat_template")
 """The same for a gate. Training may give a base its first chat template, and is still to be compared with that base."""
 _PERCENT: Final = frozenset({"score"})
 """Metrics of 0-100."""
+
+
+class Conditioned(Protocol):
+    """Something that was, or is about to be, measured under conditions: a run's record, or a model before its first item."""
+
+    @property
+    def id(self) -> str:
+        """What it is called."""
+
+    @property
+    def provenance(self) -> Provenance:
+        """The conditions."""
+
+    @property
+    def comparable(self) -> bool:
+        """Whether all items are asked."""
+
+    @property
+    def limit(self) -> int | None:
+        """Items of each task that are asked, if not all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +67,10 @@ class Item:
 class Run:
     """A finished run with its samples, read once."""
 
-    def __init__(self, record: RunRecord, runs: Path, known: catalog.Catalog) -> None:
-        self.record, self._runs, self._known = record, runs, known
-
-    @property
-    def folder(self) -> Path:
-        """Where the run lies."""
-        return self._runs / self.record.id
+    def __init__(self, record: RunRecord, runs: Path, known: catalog.Catalog, folder: Path | None = None) -> None:
+        self.record, self._known = record, known
+        self.folder = folder or runs / record.id
+        """Where the run lies; by default under its id."""
 
     @cached_property
     def samples(self) -> Sampled:
@@ -63,7 +80,7 @@ class Run:
             DataError: a sample file is missing or changed.
         """
         found: Sampled = {}
-        for result in read_samples(self.record, root=self._runs):
+        for result in read_samples(self.folder):
             found.setdefault(result.task, {})[result.sample.id] = result
         return found
 
@@ -130,22 +147,22 @@ def paired(found: Collection[Item], units: Mapping[str, str] | None = None) -> P
 
 
 def check_comparable(
-    one: RunRecord, other: RunRecord, tasks: Collection[str] | None = None, conditions: Collection[str] = CONDITIONS
+    one: Conditioned, other: Conditioned, tasks: Collection[str] | None = None, conditions: Collection[str] = CONDITIONS
 ) -> None:
     """Refuse to compare what was measured differently.
 
     Args:
-        one: a run.
-        other: a run.
+        one: a run, or a model that is about to be asked.
+        other: likewise.
         tasks: what is compared, where the runs may hold more than that; by default all they hold.
         conditions: fields of the provenance.
 
     Raises:
         NotComparable: with what differs.
     """
-    differing = [name for name in conditions if _differ(name, one, other, tasks)]
-    if differing:
-        raise NotComparable(f"runs '{one.id}' and '{other.id}' cannot be compared: they differ in {', '.join(differing)}")
+    found = differing(one, other, tasks, conditions)
+    if found:
+        raise NotComparable(f"runs '{one.id}' and '{other.id}' cannot be compared: they differ in {', '.join(found)}")
     for record in (one, other):
         if not record.comparable:
             raise NotComparable(
@@ -153,7 +170,14 @@ def check_comparable(
             )
 
 
-def _differ(condition: str, one: RunRecord, other: RunRecord, tasks: Collection[str] | None) -> bool:
+def differing(
+    one: Conditioned, other: Conditioned, tasks: Collection[str] | None = None, conditions: Collection[str] = CONDITIONS
+) -> tuple[str, ...]:
+    """The conditions in which two runs differ; arguments as of `check_comparable`."""
+    return tuple(name for name in conditions if _differ(name, one, other, tasks))
+
+
+def _differ(condition: str, one: Conditioned, other: Conditioned, tasks: Collection[str] | None) -> bool:
     ours, theirs = (getattr(record.provenance, condition) for record in (one, other))
     if tasks is None or not isinstance(ours, dict):
         return bool(ours != theirs)

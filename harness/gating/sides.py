@@ -65,8 +65,8 @@ def opened(name: str, runs: Path) -> Run:
         HarnessError: there is none, or it is unfinished or broken.
     """
     place = find_run(name, runs)
-    root = place.parent if place.is_dir() else place.parent.parent
-    return Run(load_run(place, root), root, catalog.read())
+    folder = place if place.is_dir() else place.parent
+    return Run(load_run(place, folder.parent), folder.parent, catalog.read(), folder)
 
 
 def asked(

@@ -1,0 +1,1 @@
+"""Two finished runs -> the rows, counts and flipped samples of a Comparison."""
