@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness import options
 from harness.cli.app import app, console, print_json, watched
-from harness.errors import EXIT_REFUSED, EXIT_UNDECIDED
+from harness.cli.gate_files import GateFiles, summary_file
+from harness.errors import EXIT_REFUSED, EXIT_UNDECIDED, HarnessError
+
+if TYPE_CHECKING:
+    from harness.schema import GateReport
 
 Baseline = Annotated[
     str, typer.Option("--baseline", help="What is in use: a run, or a model, which is then measured.", metavar="RUN|MODEL")
@@ -32,6 +40,19 @@ Strict = Annotated[bool, typer.Option("--strict", help="Exit 5 if it is undecide
 Sequential = Annotated[
     bool, typer.Option("--sequential", help="Ask the candidate batch by batch, in random order, until the ruling is sure.")
 ]
+Junit = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML: one test case a line.")]
+Comment = Annotated[Path | None, typer.Option("--comment", metavar="FILE", help="Write markdown for a pull request's comment.")]
+Badge = Annotated[Path | None, typer.Option("--badge", metavar="FILE", help="Write a badge, as shields.io reads it.")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write the report as JSON to this file too.")]
+Summary = Annotated[
+    bool | None,
+    typer.Option(
+        "--summary/--no-summary",
+        help="Append the page to $GITHUB_STEP_SUMMARY.  [default: where that is set]",
+        show_default=False,
+    ),
+]
+Name = Annotated[str | None, typer.Argument(help="Show the rules of this policy, by name or file.")]
 
 
 @app.command("gate")
@@ -52,15 +73,23 @@ def gate_command(
     concurrency: options.Concurrency = 32,
     judge_concurrency: options.JudgeConcurrency = 64,
     runs: options.Runs = None,
+    junit: Junit = None,
+    comment: Comment = None,
+    badge: Badge = None,
+    out: Out = None,
+    summary: Summary = None,
+    markdown: options.Markdown = False,
     as_json: options.Json = False,
 ) -> None:
     """Rule on a checkpoint: PASS, FAIL (exit 4) or UNDECIDED (exit 5 with --strict), by what two runs prove.
 
-    Exit 3: a run is incomplete, or the two were not measured the same way.
+    Exit 3: a run is incomplete, or the two were not measured the same way. Files are written whatever it ends with.
     """
     from harness.verbs.gate import gate
 
-    with watched(as_json) as watch:
+    files = GateFiles(junit=junit, comment=comment, badge=badge, out=out, summary=summary_file(summary))
+    files.check()
+    with _told(files, policy, baseline, candidate, runs), watched(as_json or markdown) as watch:
         report = gate(
             baseline,
             candidate,
@@ -79,13 +108,80 @@ def gate_command(
             runs=runs,
             watch=watch,
         )
-    if as_json:
-        print_json(report.model_dump(mode="json"))
-    else:
-        from harness.report.gate import show_gate
-
-        console().print(show_gate(report))
+    files.write(report, strict=strict)
+    _print(report, markdown=markdown, as_json=as_json)
     if report.ruling == "FAIL":
         raise typer.Exit(EXIT_REFUSED)
     if report.ruling == "UNDECIDED" and strict:
         raise typer.Exit(EXIT_UNDECIDED)
+
+
+@app.command("policies")
+def policies_command(name: Name = None, markdown: options.Markdown = False, as_json: options.Json = False) -> None:
+    """List the policies of gates, or show the rules of one."""
+    from harness.gating import policy as policies
+    from harness.report.policies import policies_markdown, policy_markdown, show_policies, show_policy
+
+    if name is None:
+        found = (*policies.listed(), policies.builtin())
+        if as_json:
+            print_json([one.model_dump(mode="json") for one in found])
+        elif markdown:
+            sys.stdout.write(policies_markdown(found))
+        else:
+            console().print(show_policies(found))
+        return
+    one = policies.builtin() if name == policies.REGRESSION else policies.load(name)
+    if as_json:
+        print_json(one.model_dump(mode="json"))
+    elif markdown:
+        sys.stdout.write(policy_markdown(one))
+    else:
+        console().print(show_policy(one))
+
+
+@contextmanager
+def _told(files: GateFiles, policy: str | None, baseline: str, candidate: str, runs: Path | None) -> Iterator[None]:
+    """Whatever keeps the gate from ruling is said in its files too."""
+    try:
+        yield
+    except HarnessError as error:
+        if not files.wanted:
+            raise
+        from harness.schema import GateRefusal
+
+        known = _policy_name(policy, baseline, runs)
+        said = " ".join(str(error).split())
+        refusal = GateRefusal(policy=known, baseline=baseline, candidate=candidate, error=said, exit_code=error.exit_code)
+        try:
+            files.refuse(refusal)
+        except HarnessError as second:
+            typer.echo(f"harness: {second}", err=True)
+        raise
+
+
+def _policy_name(policy: str | None, baseline: str, runs: Path | None) -> str:
+    """What a report would have called the policy, so that a workflow finds the same comment; else what was asked for."""
+    from harness import folders
+    from harness.gating import policy as policies
+    from harness.gating.sides import opened
+    from harness.report.gate_facts import policy_name
+
+    with suppress(HarnessError):
+        if policy is None:
+            return policy_name(policies.choose(None, opened(baseline, folders.runs_dir(runs)).record))
+        return policy if policy == policies.REGRESSION else policy_name(policies.load(policy))
+    return (Path(policy).stem if policy.endswith(".toml") else policy) if policy else policies.REGRESSION
+
+
+def _print(report: GateReport, *, markdown: bool, as_json: bool) -> None:
+    if as_json:
+        print_json(report.model_dump(mode="json"))
+    elif markdown:
+        from harness.report.gate import gate_markdown
+
+        sys.stdout.write(gate_markdown(report))
+    else:
+        from harness.report.gate import show_gate
+
+        console().print(show_gate(report))

@@ -54,7 +54,7 @@ class Table:
 
 Block = Heading | Lines | Table
 
-_PLAIN: Final = re.compile(r"[-+]?[\d.,]+%?( \([-+\d.,– to]+\))?")
+_PLAIN: Final = re.compile(r"[-+]?[\d.,]+%?[†‡]*( \([-+\d.,– to]+\))?")
 """Numbers, which need no escape inside a table."""
 
 

@@ -32,6 +32,7 @@ from harness.schema.adaptation import (
 )
 from harness.schema.audit import (
     AUDIT_SCHEMA,
+    SHEET_ROWS,
     Agreement,
     Annotator,
     AuditKind,
@@ -47,6 +48,7 @@ from harness.schema.audit import (
     PanelRate,
     PeopleAgreement,
     SheetRow,
+    StratumPlan,
     ThresholdRow,
 )
 from harness.schema.comparison import (
@@ -157,6 +159,7 @@ __all__ = [
     "RECIPE_SCHEMA",
     "REFUSAL_SCHEMA",
     "RUN_SCHEMA",
+    "SHEET_ROWS",
     "Adaptation",
     "Agreement",
     "Aim",
@@ -256,6 +259,7 @@ __all__ = [
     "State",
     "Step",
     "StepKind",
+    "StratumPlan",
     "Target",
     "ThresholdRow",
     "Tokens",

@@ -13,6 +13,9 @@ from harness.schema.evaluation import Frozen, Interval
 
 AUDIT_SCHEMA: Final = "harness.judge-audit/1"
 
+SHEET_ROWS: Final = 200
+"""Answers a sheet asks of people by default."""
+
 AuditKind = Literal["score", "refusal", "benign", "choice"]
 
 
@@ -137,6 +140,14 @@ class PeopleAgreement(Frozen):
     alpha_level: Literal["nominal", "ordinal", "interval"]
 
 
+class StratumPlan(Frozen):
+    """Answers that the judge put in one place, and how many of them a sheet of `SHEET_ROWS` would hold."""
+
+    name: str
+    size: int
+    drawn: int
+
+
 class BenchmarkAudit(Frozen):
     """One benchmark's answers of one kind."""
 
@@ -147,6 +158,7 @@ class BenchmarkAudit(Frozen):
     """Judged answers."""
     counts: dict[str, int]
     """Judge's class -> answers."""
+    strata: tuple[StratumPlan, ...]
     labelled: int
     """Answers that somebody labelled."""
     agreement: Agreement | None = None
