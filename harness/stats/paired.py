@@ -271,7 +271,8 @@ def _t_lower(differences: Sequence[float], tail: float) -> float:
 def _t_p(differences: Sequence[float]) -> float:
     from scipy.special import stdtr
 
-    n, mean, spread = len(differences), fmean(differences), stdev(differences)
+    n, mean = len(differences), fmean(differences)
+    spread = stdev(differences) if n > 1 else 0.0
     if spread == 0:
         return 0.5**n if mean > 0 else 1 - 0.5**n
     return float(stdtr(n - 1, -mean / (spread / math.sqrt(n))))

@@ -20,13 +20,16 @@ from harness.stats.paired import (
     mcnemar_mid_p,
     non_inferior,
     p_improved,
+    p_worse,
     pair,
     planned_discordance,
     pooled,
+    power,
     promised_margin,
     tango_lower,
 )
 
+np = pytest.importorskip("numpy")
 stats = pytest.importorskip("scipy.stats")
 optimize = pytest.importorskip("scipy.optimize")
 
@@ -151,6 +154,51 @@ def test_what_is_held_is_never_lost() -> None:
                 assert not (non_inferior(score, 0.1) and lost(score, 0.1))
 
 
+def test_the_interval_is_that_of_the_published_examples() -> None:
+    """Bentur 2009, from Fagerland, Lydersen & Laake, Statist. Med. 33, 2014: 7 lost, 1 won of 21. Tango 1998: 1 lost of 44."""
+    bentur, lenses = compare(counted(1, 7, 21)), compare(counted(0, 1, 44))
+    assert (bentur.interval.low, bentur.interval.high) == pytest.approx((-0.517, -0.026), abs=5e-4)
+    assert (lenses.interval.low, lenses.interval.high) == pytest.approx((-0.118, 0.059), abs=5e-4)
+
+
+def test_a_loss_beyond_a_tolerance_has_the_p_of_tangos_test() -> None:
+    """His example, soft contact lenses: one of 44 lost, Z = 1.709 against a loss of 10 points, one-sided p = 0.044."""
+    assert p_worse(counted(0, 1, 44), 0.10) == pytest.approx(1 - 0.0438, abs=1e-4)
+    assert p_worse(counted(1, 7, 21), 0.026003) == pytest.approx(0.025, abs=1e-5)
+
+
+def test_without_a_tolerance_a_loss_has_the_p_of_mcnemars_mid_p_test() -> None:
+    """Bentur 2009 again: exact two-sided 0.0703, mid-p 0.0391 (Fagerland, Lydersen & Laake 2013, table 6)."""
+    assert 2 * p_worse(counted(1, 7, 21)) == pytest.approx(0.0391, abs=5e-5)
+    assert p_worse(counted(7, 1, 21)) == pytest.approx(1 - 0.0391 / 2, abs=5e-5)
+    assert p_worse(counted(0, 0, 30)) == 0.5
+
+
+@STEADY
+@given(n=st.integers(2, 200), tolerance=st.floats(0.001, 0.5), data=st.data())
+def test_a_loss_is_proven_exactly_where_its_bound_lies_beyond_the_tolerance(
+    n: int, tolerance: float, data: st.DataObject
+) -> None:
+    wins = data.draw(st.integers(0, n))
+    found = counted(wins, data.draw(st.integers(0, n - wins)), n)
+    upper = bound(found, "upper")
+    if abs(upper + tolerance) > 1e-6:
+        assert (p_worse(found, tolerance) < 0.05) == (upper < -tolerance)
+
+
+@pytest.mark.parametrize(("n", "lose", "tolerance"), [(48, 0.15, 0.05), (90, 0.08, 0.05), (120, 0.12, 0.02), (90, 0.05, 0.0)])
+def test_a_loss_that_is_just_tolerated_is_seldom_called_more(n: int, lose: float, tolerance: float) -> None:
+    found = sum(
+        chance for wins, losses, chance in outcomes(n, lose - tolerance, lose) if worse(wins, losses, n, tolerance) <= 0.05
+    )
+    assert found <= 0.0625
+
+
+@cache
+def worse(wins: int, losses: int, n: int, tolerance: float) -> float:
+    return p_worse(counted(wins, losses, n), tolerance)
+
+
 # --- scores -----------------------------------------------------------------------------------------------------------------
 
 
@@ -173,6 +221,19 @@ def test_scores_are_compared_by_students_t() -> None:
     assert score.p == pytest.approx(theirs.pvalue)
     assert (score.interval.low, score.interval.high) == pytest.approx((interval.low, interval.high))
     assert score.lower == pytest.approx(theirs.confidence_interval(0.95).low)
+
+
+def test_a_loss_of_scores_beyond_a_tolerance_is_tested_by_students_t() -> None:
+    found = two_models(random.Random(5), 60, -0.1)
+    for tolerance in (0.0, 0.02, 0.08):
+        theirs = stats.ttest_1samp(found.differences, -tolerance, alternative="less")
+        assert p_worse(found, tolerance) == pytest.approx(theirs.pvalue)
+
+
+def test_a_single_score_or_equal_losses_prove_little() -> None:
+    assert p_worse(Paired((0.9,), (0.1,)), 0.02) == 0.5
+    assert p_worse(Paired((0.5,) * 20, (0.4,) * 20), 0.02) == pytest.approx(0.5**20)
+    assert p_worse(Paired((0.5,) * 20, (0.5,) * 20), 0.02) == pytest.approx(1 - 0.5**20)
 
 
 def test_scores_keep_their_level_and_their_coverage() -> None:
@@ -260,6 +321,34 @@ def test_an_unchanged_model_keeps_its_promised_margin_four_times_in_five(n: int,
             if lower(wins, losses, n, 0.05) >= -(margin - 0.01)
         )
         assert tighter < 0.85
+
+
+@pytest.mark.parametrize(
+    ("n", "margin", "rho"), [(3046, 0.02, 0.6), (2285, 0.02, 0.7), (761, 0.02, 0.9), (677, 0.03, 0.8), (365, 0.05, 0.7)]
+)
+def test_the_power_at_the_sizes_that_textbooks_ask_for_is_80_percent(n: int, margin: float, rho: float) -> None:
+    """n = (1.645 + 0.842)² 2p(1-p)(1-rho) / margin², p = 0.44."""
+    assert power(n, 2 * 0.44 * 0.56 * (1 - rho), margin) == pytest.approx(0.8, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("n", "discordance", "margin"), [(678, 0.148, 0.037), (678, 0.148, 0.02), (188, 0.1, 0.07), (1567, 0.096, 0.02)]
+)
+def test_the_power_is_the_share_of_unchanged_models_that_pass(n: int, discordance: float, margin: float) -> None:
+    """Counted over what they may give, by Tango's bound."""
+    draw = np.random.default_rng(6).multinomial(n, [discordance / 2, discordance / 2, 1 - discordance], size=3000)
+    pairs = {(wins, losses): lower(wins, losses, n, 0.05) >= -margin for wins, losses, _ in set(map(tuple, draw.tolist()))}
+    passed = sum(pairs[wins, losses] for wins, losses, _ in draw.tolist()) / len(draw)
+    assert power(n, discordance, margin) == pytest.approx(passed, abs=0.03)
+
+
+def test_power_grows_with_items_and_margin_and_falls_with_what_differs() -> None:
+    assert power(200, 0.1, 0.05) < power(400, 0.1, 0.05) < power(400, 0.1, 0.06)
+    assert power(200, 0.2, 0.05) < power(200, 0.1, 0.05)
+    assert power(200, 0.1, 0.05, alpha=0.01) < power(200, 0.1, 0.05)
+    assert power(100, 0.0, 0.02) < 1
+    with pytest.raises(ValueError, match="n >= 1"):
+        power(0, 0.1, 0.05)
 
 
 def test_a_margin_is_never_below_the_least() -> None:
