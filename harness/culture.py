@@ -151,10 +151,10 @@ class _Reader:
             if isinstance(standards, dict):
                 for metric, value in standards.items():
                     if isinstance(value, int | float) and not isinstance(value, bool):
-                        having = [entry for entry in entries if metric in _metrics(entry)] or entries
-                        standards[metric] = dict.fromkeys(_dimensions(having) or (ANY,), value)
+                        having = [entry for entry in entries if metric in metrics_of(entry)] or entries
+                        standards[metric] = dict.fromkeys(dimensions_of(having) or (ANY,), value)
             if isinstance(benchmark.get("sources"), list):
-                benchmark["sources"] = dict.fromkeys(_dimensions(entries) or (ANY,), benchmark["sources"])
+                benchmark["sources"] = dict.fromkeys(dimensions_of(entries) or (ANY,), benchmark["sources"])
 
     def _leaves(self, benchmark: str, retained: Iterable[str]) -> list[Entry]:
         """Its tasks that are there to be mended: not those that are retained for themselves."""
@@ -168,7 +168,7 @@ class _Reader:
     def _check_benchmark(self, culture: Culture, name: str, benchmark: CultureBenchmark) -> None:
         where = f"benchmarks.{name}"
         entries = self._leaves(name, culture.retained)
-        metrics = {metric for entry in entries for metric in _metrics(entry)} - NO_STANDARD
+        metrics = {metric for entry in entries for metric in metrics_of(entry)} - NO_STANDARD
         if not benchmark.standards:
             raise self._error(f"{where}: has no standards; without one nothing can be weak")
         for metric, standards in benchmark.standards.items():
@@ -185,7 +185,7 @@ class _Reader:
             self._check_named(f"{where}.sources.{dimension}", sources, culture)
 
     def _check_dimension(self, where: str, dimension: str, entries: Sequence[Entry]) -> None:
-        known = _dimensions(entries)
+        known = dimensions_of(entries)
         if known and dimension not in known:
             raise self._error(f"{where}: {unknown('dimension', dimension, known)}")
 
@@ -193,7 +193,7 @@ class _Reader:
         where = f"retained.{name}"
         if name in self.catalog.entries:
             leaves = [self.catalog.find(leaf) for leaf in self.catalog.leaves(name)]
-            metrics = {metric for entry in leaves for metric in _metrics(entry)} - {"invalid", "unjudged"}
+            metrics = {metric for entry in leaves for metric in metrics_of(entry)} - {"invalid", "unjudged"}
             if retained.metric not in metrics:
                 raise self._error(f"{where}.metric: {unknown('metric', retained.metric, metrics)}")
         self._check_margin(where, retained.margin)
@@ -238,13 +238,13 @@ class _Reader:
                 raise self._error(f"{where}.replay: the shares sum to {total:g}, which leaves no room for what is weak")
 
 
-def _dimensions(entries: Iterable[Entry]) -> tuple[str, ...]:
+def dimensions_of(entries: Iterable[Entry]) -> tuple[str, ...]:
     """Dimensions of tasks, in their order; empty if one of them does not say its own."""
     found = [entry.metadata.get("dimension") for entry in entries]
     return tuple(dict.fromkeys(str(name) for name in found)) if all(found) else ()
 
 
-def _metrics(entry: Entry) -> frozenset[str]:
+def metrics_of(entry: Entry) -> frozenset[str]:
     """Metrics that a task's YAML lists."""
     return frozenset(_listed(entry.path))
 

@@ -30,7 +30,7 @@ def _isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [n for n in os.environ if n.startswith(("HARNESS_", "OPENAI_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
-    for name in ("RUNS", "MIXES", "ADAPTATIONS"):
+    for name in ("RUNS", "MIXES", "ADAPTATIONS", "GATES"):
         monkeypatch.setenv(f"HARNESS_{name}", str(tmp_path / name.lower()))
 
 
@@ -41,7 +41,7 @@ def _folder(name: str) -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def benchmarks() -> Path:
     """Folder with the published benchmark files (a-eval/, chisafetybench/, belle/)."""
     return _folder("benchmarks")

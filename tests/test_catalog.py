@@ -19,12 +19,13 @@ TASKS = sorted(
     + [f"chisafetybench_{v}_{kind}_{a}" for v in ("v0", "v1") for kind in ("mcq", "mcq_ll") for a in AREAS]
     + [f"chisafetybench_{v}_refusal_{a}" for v in ("v0", "v1") for a in ("di", "vv")]
     + [f"chisafetybench_v1_dialogue_{a}" for a in ("di", "vv")]
+    + [f"benign_zh_{a}" for a in ("di", "vv")]
     + [f"demo_{d}" for d in ("en", "tu", "ie", "tg", "lr", "tp")]
     + [f"demo_{kind}_{a}" for kind in ("mcq", "risk", "benign") for a in AREAS]
 )
 
 GROUPS = sorted(
-    ["a_eval", "demo", "demo_skills", "demo_mcq", "demo_risk", "demo_benign"]
+    ["a_eval", "benign_zh", "demo", "demo_skills", "demo_mcq", "demo_risk", "demo_benign"]
     + [f"chisafetybench_{v}{part}" for v in ("v0", "v1") for part in ("", "_mcq", "_mcq_ll", "_refusal")]
     + ["chisafetybench_v1_dialogue", "chisafetybench_v1_risk"]
 )

@@ -330,7 +330,7 @@ def test_the_published_benchmarks_are_diagnosed_by_zh_cn(
     file.write_text("\n".join(rows), encoding="utf-8")
     found = made.diagnose(evaluate(f"replay:{file}", ["chisafetybench_v0_mcq"], runs=made.runs))
     assert found.culture == "zh_cn"
-    assert {"a_eval", "chisafetybench_v0_refusal"} == {
+    assert {"a_eval", "benign_zh", "chisafetybench_v0_refusal"} == {
         note.rpartition(" ")[2] for note in found.notes if note.startswith("not in")
     }
     seen = {one.dimension: one for one in found.findings}

@@ -46,7 +46,7 @@ def load(name_or_path: str) -> Policy:
         known = name_or_path if name_or_path in found else f"{name_or_path}/{CONTRACT}"
         if known not in found:
             raise unknown("policy", name_or_path, (*found, REGRESSION))
-        file = found[known]
+        return _read(found[known], known)
     return _read(file, name_or_path)
 
 
@@ -74,7 +74,12 @@ def regression(*records: RunRecord) -> Policy:
     rules = tuple(
         Rule(benchmark=name, metric=metric) for name in records[0].benchmarks for metric in MAIN if (name, metric) in shared
     )
-    return Policy(name=REGRESSION, title="no metric may drop", rules=rules, source=REGRESSION)
+    return builtin().model_copy(update={"rules": rules})
+
+
+def builtin() -> Policy:
+    """The built-in policy, before it is known what was measured: it has no rules yet."""
+    return Policy(name=REGRESSION, title="no metric may drop", source=REGRESSION)
 
 
 def restrict(policy: Policy, wanted: Sequence[str]) -> Policy:
@@ -133,8 +138,9 @@ def _read(file: Path, source: str) -> Policy:
     policy = policy.model_copy(update={"rules": (*policy.rules, *_retained(policy, file))})
     if not policy.rules:
         raise DataError("has no [[rules]]; without one nothing is judged", file=file)
+    known = catalog.read()
     for rule in policy.rules:
-        _check(rule, file)
+        _check(rule, file, known)
     for name, value in (("alpha", policy.alpha), ("beta", policy.beta), ("missing", policy.missing)):
         if not 0 <= value < 1 or (value == 0 and name != "missing"):
             raise DataError(f"{name}: {value:g} is no share; write 0.05 for 5%", file=file)
@@ -161,10 +167,10 @@ def _retained(policy: Policy, file: Path) -> Iterator[Rule]:
         yield Rule(benchmark=name, metric=kept.metric, question=policy.retained, margin=kept.margin)
 
 
-def _check(rule: Rule, file: Path) -> None:
+def _check(rule: Rule, file: Path, known: catalog.Catalog) -> None:
     where = f"rules.{rule.benchmark}.{rule.metric}"
     try:
-        catalog.read().under((rule.benchmark,))
+        _check_named(rule, known)
     except UsageError as error:
         raise DataError(f"{where}: {error}", file=file) from None
     if rule.margin is not None and not 0 <= rule.margin <= 1:
@@ -173,6 +179,20 @@ def _check(rule: Rule, file: Path) -> None:
         raise DataError(f"{where}.tolerance: {rule.tolerance:g} is no share; write 0.005 for half a point", file=file)
     if rule.tolerance and rule.question != "regression":
         raise DataError(f"{where}: a tolerance belongs to a regression rule; '{rule.question}' has a margin", file=file)
+
+
+def _check_named(rule: Rule, known: catalog.Catalog) -> None:
+    """Of a benchmark of ours, metric and dimensions too; lm-eval's own tasks say theirs only when they are run."""
+    entries = [entry for entry in known.under((rule.benchmark,)) if not entry.is_group]
+    if not all(entry.name in known.entries for entry in entries):
+        return
+    metrics = {metric for entry in entries for metric in culture.metrics_of(entry)}
+    if rule.metric not in metrics:
+        raise unknown(f"metric of '{rule.benchmark}'", rule.metric, metrics)
+    dimensions = culture.dimensions_of(entries)
+    for name in rule.dimensions if dimensions else ():
+        if name not in dimensions:
+            raise unknown(f"dimension of '{rule.benchmark}'", name, dimensions)
 
 
 def listed() -> Iterable[Policy]:

@@ -101,6 +101,8 @@ def published(
 def jsonl(*, file: str, dimension: str | None = None, keyed_only: bool = False, **settings: Any) -> Splits:
     """A user's own benchmark: one JSON object a line with fields of `Sample`; only `question` and `dimension` must be there.
 
+    `about` is for those who read the file, and is left out.
+
     Raises:
         DataError: A line is not such an object (file and line are named).
     """
@@ -168,6 +170,7 @@ def _finish(samples: list[Sample], dimension: str | None, keyed_only: bool, sett
 def _own_sample(path: Path, number: int, line: str) -> Sample:
     try:
         row = json.loads(line)
+        row.pop("about", None)
         question = row["question"].strip()
         return Sample.model_validate({"id": str(number), "hash": content_hash(question), **row, "question": question})
     except (ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
