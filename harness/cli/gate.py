@@ -52,6 +52,13 @@ Summary = Annotated[
         show_default=False,
     ),
 ]
+Audits = Annotated[
+    list[Path] | None,
+    typer.Option("--audit", metavar="FILE", help="What [b]judge-audit --out[/] wrote: how far the judge is known (repeatable)."),
+]
+AllowChosen = Annotated[
+    bool, typer.Option("--allow-chosen", help="Take a baseline run that was one of several candidates of earlier gates.")
+]
 Name = Annotated[str | None, typer.Argument(help="Show the rules of this policy, by name or file.")]
 
 
@@ -72,6 +79,8 @@ def gate_command(
     batch_size: options.BatchSize = None,
     concurrency: options.Concurrency = 32,
     judge_concurrency: options.JudgeConcurrency = 64,
+    audits: Audits = None,
+    allow_chosen: AllowChosen = False,
     runs: options.Runs = None,
     junit: Junit = None,
     comment: Comment = None,
@@ -105,6 +114,8 @@ def gate_command(
             batch_size=batch_size,
             concurrency=concurrency,
             judge_concurrency=judge_concurrency,
+            audits=tuple(audits or ()),
+            allow_chosen=allow_chosen,
             runs=runs,
             watch=watch,
         )
