@@ -97,3 +97,10 @@ def adaptations_dir(explicit: Path | None = None) -> Path:
     if explicit is not None:
         return explicit
     return Path(os.environ.get("HARNESS_ADAPTATIONS", "adaptations")).expanduser()
+
+
+def gates_dir(explicit: Path | None = None) -> Path:
+    """Where reports of gates are kept: `$HARNESS_GATES`, else `./gates`."""
+    if explicit is not None:
+        return explicit
+    return Path(os.environ.get("HARNESS_GATES", "gates")).expanduser()

@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from harness import __version__, catalog, folders, notes
 from harness.errors import UsageError
 from harness.models import build
-from harness.schema import Confidence, Coverage, KeyRef, ModelRef, Provenance, RunRecord, SampleResult, Score, Tokens, Usage
+from harness.schema import Confidence, Coverage, ModelRef, Provenance, RunRecord, SampleResult, Score, Tokens, Usage
 
 if TYPE_CHECKING:
     from harness.judging.items import Judge
     from harness.lm.backends import Backend
     from harness.lm.run import Loaded, Outcome
+    from harness.lm.session import Session
     from harness.lm.stored import StoredLM
     from harness.lm.template import Template
     from harness.runs import RunFolder
@@ -74,77 +75,148 @@ class Measured:
     """The run was finished before: nothing was done."""
 
 
-def measure(asked: Asked, runs: Path, watch: Watch | None = None) -> Measured:
-    """Make or finish the run that was asked.
+@dataclass(frozen=True)
+class Checked:
+    """What was asked, found possible before anything costs time."""
+
+    asked: Asked
+    known: catalog.Catalog
+    names: tuple[str, ...]
+    """Tasks and groups that do not overlap."""
+    judge: Judge | None
+    identity: str
+    """The model's fingerprint."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Tasks, model and judge, loaded and not yet asked."""
+
+    checked: Checked
+    loaded: Loaded
+    lm: StoredLM
+    backend: Backend
+    template: Template
+
+    def session(self, watch: Watch) -> Session:
+        """A session in which the judge judges."""
+        from harness.lm.session import Session
+
+        return Session(self.checked.judge, self.checked.asked.threshold, partial(watch, "judging"))
+
+    def provenance(self) -> Provenance:
+        """All that can change a number."""
+        from harness.provenance import code
+
+        asked, known, judge = self.checked.asked, self.checked.known, self.checked.judge
+        versions = {name: str(known.find(name).metadata.get("version", "")) for name in self.loaded.tasks}
+        return Provenance(
+            **code(),
+            data=self.loaded.data(),
+            tasks={name: f"{version}@{known.find(name).digest[:8]}" for name, version in versions.items()},
+            keys=self.loaded.keys(),
+            judge=judge.id if judge else None,
+            rubrics=self.loaded.rubrics(),
+            chat_template=self.template.sha256,
+            generation=self.loaded.generation(),
+            model_fingerprint=self.checked.identity,
+            seed=asked.seed,
+            threshold=asked.threshold,
+        )
+
+
+def check(asked: Asked, runs: Path) -> Checked:
+    """Find out whether the run that is asked can be made.
 
     Raises:
-        HarnessError: Something the user can mend; nothing that was answered or judged before is lost.
+        HarnessError: it cannot; nothing was loaded.
     """
     from harness.fingerprint import fingerprint
-    from harness.runs import RunFolder, load_run, run_id
 
     known = catalog.read()
     names = known.expand(asked.tasks)
     _refuse(known, names)
     judge = _judge(asked, runs)
     build(asked.model)
-    identity = asked.fingerprint or fingerprint(asked.model)
-    spec = _spec(asked, known, names, identity)
-    name = _fresh_id(runs, run_id(asked.model.name, names, spec), asked.fresh)
+    return Checked(asked, known, names, judge, asked.fingerprint or fingerprint(asked.model))
+
+
+def ready(checked: Checked, runs: Path, watch: Watch, batched: str = "") -> Ready:
+    """Load tasks and model.
+
+    Args:
+        checked: what is asked.
+        runs: where runs and their stores are kept.
+        watch: called with (stage, done, total).
+        batched: of a model whose answers depend on which requests it is given together: name of the way in which they are cut
+            into batches, if not as a whole run cuts them. Its answers are stored apart.
+
+    Raises:
+        HarnessError: something cannot be loaded.
+    """
+    watch("loading", 0, 1)
+    from harness.lm import run as engine
+    from harness.lm.backends import open_backend
+    from harness.lm.store import ResponseStore
+    from harness.lm.stored import StoredLM
+    from harness.lm.template import inspect
+
+    asked, known, names = checked.asked, checked.known, checked.names
+    settings = {"key_files": dict(asked.key_files), "key_min_confidence": asked.key_min_confidence}
+    others, dimensions = known.under(names), known.dimensions(names)
+    loaded = engine.load(names, folders.task_folders(), settings, asked.generation, others, dimensions)
+    backend = open_backend(asked.model, batch_size=asked.batch_size, concurrency=asked.concurrency, seed=asked.seed, runs=runs)
+    store = ResponseStore(runs / STORE / "responses.sqlite")
+    identity = f"{checked.identity}:{asked.chat_template}:{asked.seed}"
+    identity += f":{batched}" if batched and backend.unit is not None else ""
+    lm = StoredLM(backend, store, identity, fresh=asked.fresh, progress=partial(watch, "generating"))
+    template = inspect(backend, asked.chat_template)
+    watch("loading", 1, 1)
+    return Ready(checked, loaded, lm, backend, template)
+
+
+def measure(asked: Asked, runs: Path, watch: Watch | None = None) -> Measured:
+    """Make or finish the run that was asked.
+
+    Raises:
+        HarnessError: Something the user can mend; nothing that was answered or judged before is lost.
+    """
+    from harness.runs import RunFolder, load_run, run_id
+
+    checked = check(asked, runs)
+    spec = _spec(asked, checked.known, checked.names, checked.identity)
+    name = _fresh_id(runs, run_id(asked.model.name, checked.names, spec), asked.fresh)
     with RunFolder.create_or_resume(runs, name, spec) as folder:
         if folder.finished:
             record = load_run(name, runs)
             if record.complete or asked.judge == "none":
                 return Measured(record, folder.path, True)
             folder.reopen()
-        return Measured(_Run(asked, known, names, identity, folder, watch or _silent).go(judge), folder.path, False)
+        return Measured(_Run(checked, folder, watch or _silent).go(), folder.path, False)
 
 
 class _Run:
     """One evaluation in progress."""
 
-    def __init__(
-        self, asked: Asked, known: catalog.Catalog, names: tuple[str, ...], identity: str, folder: RunFolder, watch: Watch
-    ) -> None:
-        self.asked, self.known, self.names, self.identity, self.folder, self.watch = asked, known, names, identity, folder, watch
+    def __init__(self, checked: Checked, folder: RunFolder, watch: Watch) -> None:
+        self.checked, self.folder, self.watch = checked, folder, watch
+        self.asked, self.known, self.names = checked.asked, checked.known, checked.names
         self.began = time.monotonic()
         self.started = datetime.now(UTC).isoformat(timespec="seconds")
 
-    def go(self, judge: Judge | None) -> RunRecord:
+    def go(self) -> RunRecord:
         """Load, generate, judge, score, write."""
-        self.watch("loading", 0, 1)
+        made = ready(self.checked, self.folder.path.parent, self.watch)
         from harness.lm import run as engine
-        from harness.lm.session import Session
-        from harness.lm.template import inspect
 
-        settings = {"key_files": dict(self.asked.key_files), "key_min_confidence": self.asked.key_min_confidence}
-        others, dimensions = self.known.under(self.names), self.known.dimensions(self.names)
-        loaded = engine.load(self.names, folders.task_folders(), settings, self.asked.generation, others, dimensions)
-        lm, backend = self._model()
-        template = inspect(backend, self.asked.chat_template)
-        self.watch("loading", 1, 1)
-        session = Session(judge, self.asked.threshold, partial(self.watch, "judging"))
-        outcome = engine.run(loaded, lm, session, limit=self.asked.limit, chat=template.applied)
-        self.folder.event("generated", asked_of_model=lm.generated)
-        return self._finish(loaded, lm, backend, judge, template, outcome)
+        session = made.session(self.watch)
+        outcome = engine.run(made.loaded, made.lm, session, limit=self.asked.limit, chat=made.template.applied)
+        self.folder.event("generated", asked_of_model=made.lm.generated)
+        return self._finish(made, outcome)
 
-    def _model(self) -> tuple[StoredLM, Backend]:
-        from harness.lm.backends import open_backend
-        from harness.lm.store import ResponseStore
-        from harness.lm.stored import StoredLM
-
-        asked = self.asked
-        backend = open_backend(
-            asked.model, batch_size=asked.batch_size, concurrency=asked.concurrency, seed=asked.seed, runs=self.folder.path.parent
-        )
-        store = ResponseStore(self.folder.path.parent / STORE / "responses.sqlite")
-        identity = f"{self.identity}:{asked.chat_template}:{asked.seed}"
-        return StoredLM(backend, store, identity, fresh=asked.fresh, progress=partial(self.watch, "generating")), backend
-
-    def _finish(
-        self, loaded: Loaded, lm: StoredLM, backend: Backend, judge: Judge | None, template: Template, outcome: Outcome
-    ) -> RunRecord:
+    def _finish(self, made: Ready, outcome: Outcome) -> RunRecord:
         self.watch("writing", 0, 1)
+        loaded, judge, template = made.loaded, self.checked.judge, made.template
         for task, rows in sorted(outcome.samples.items()):
             self.folder.write_samples(task, rows)
         keys = loaded.keys()
@@ -170,16 +242,16 @@ class _Run:
                 *loaded.notes(template.applied),
                 *notes.of_flags(results),
                 *notes.of_endpoint("the judge's endpoint", judge),
-                *notes.of_endpoint("the model's endpoint", backend),
+                *notes.of_endpoint("the model's endpoint", made.backend),
             ),
             tokens=_tokens(results),
             samples=dict(self.folder.sample_hashes),
-            provenance=self._provenance(loaded, keys, judge, template),
+            provenance=made.provenance(),
             parent=self.asked.parent,
             usage=Usage(
                 started=self.started,
                 seconds=round(time.monotonic() - self.began, 3),
-                generated=lm.generated,
+                generated=made.lm.generated,
                 judged=int(getattr(judge, "asked", 0)),
             ),
         )
@@ -187,24 +259,6 @@ class _Run:
         self.folder.finish(record)
         self.watch("writing", 1, 1)
         return record
-
-    def _provenance(self, loaded: Loaded, keys: dict[str, KeyRef], judge: Judge | None, template: Template) -> Provenance:
-        from harness.provenance import code
-
-        versions = {name: str(self.known.find(name).metadata.get("version", "")) for name in loaded.tasks}
-        return Provenance(
-            **code(),
-            data=loaded.data(),
-            tasks={name: f"{version}@{self.known.find(name).digest[:8]}" for name, version in versions.items()},
-            keys=keys,
-            judge=judge.id if judge else None,
-            rubrics=loaded.rubrics(),
-            chat_template=template.sha256,
-            generation=loaded.generation(),
-            model_fingerprint=self.identity,
-            seed=self.asked.seed,
-            threshold=self.asked.threshold,
-        )
 
     def _write_lm_eval_layout(self, outcome: Outcome) -> None:
         from harness.lm import layout

@@ -24,6 +24,7 @@ from harness.lm import loading, session, stock_results
 from harness.lm.backends import no_likelihoods
 from harness.lm.datasets import beside, key_of, sample_of
 from harness.lm.flags import flags
+from harness.lm.picked import Picked
 from harness.lm.stock import LIKELIHOOD, Stock
 from harness.lm.stored import StoredLM
 from harness.lm.tasks import JudgedTask, LikelihoodTask, SampleTask
@@ -46,6 +47,11 @@ class Loaded:
         """All samples of a task, asked or not, in the benchmark's order."""
         task = self.tasks[name]
         return task.samples() if isinstance(task, Stock) else [sample_of(doc) for doc in task.eval_docs]
+
+    def numbers(self) -> dict[str, dict[str, int]]:
+        """Task -> sample id -> number of its document."""
+        with loading.compiled_templates():
+            return {name: {sample.id: number for number, sample in enumerate(self.items(name))} for name in self.tasks}
 
     def keys(self) -> dict[str, KeyRef]:
         """Benchmark -> the answer key its tasks use."""
@@ -157,6 +163,47 @@ class Outcome:
     """Values that are no mean over samples."""
 
 
+def batch(
+    loaded: Loaded, lm: StoredLM, judging: session.Session, wanted: Mapping[str, Sequence[int]], *, chat: bool
+) -> dict[str, list[SampleResult]]:
+    """Generate, judge and score some documents of some tasks: what `run` gives for them.
+
+    Args:
+        loaded: the tasks.
+        lm: the model.
+        judging: the judge.
+        wanted: task -> numbers of documents, at least one; a document must not be asked for twice.
+        chat: whether the chat template is applied.
+
+    Raises:
+        HarnessError: The model, the judge or a store cannot be used; single failures are data, not errors.
+    """
+    tasks = {name: loaded.tasks[name] for name in wanted}
+    with session.entered(judging), loading.compiled_templates():
+        results = lm_evaluate(
+            lm=lm,
+            task_dict={"tasks": tasks, "groups": {}},
+            samples={name: Picked(numbers) for name, numbers in wanted.items()},
+            bootstrap_iters=0,
+            log_samples=True,
+            apply_chat_template=chat,
+            fewshot_as_multiturn=False,
+        )
+        logged = results["samples"]
+        return {name: _collect(name, task, lm, logged.get(name, ())) for name, task in tasks.items()}
+
+
+def check_likelihoods(loaded: Loaded, lm: StoredLM) -> None:
+    """Refuse tasks that the model cannot be asked.
+
+    Raises:
+        ModelError: The model gives no log-likelihoods, and a task wants them.
+    """
+    asking = sorted(name for name, task in loaded.tasks.items() if task.OUTPUT_TYPE in LIKELIHOOD)
+    if asking and not lm.gives_likelihoods:
+        raise no_likelihoods(asking)
+
+
 def run(loaded: Loaded, lm: StoredLM, judging: session.Session, *, limit: int | None, chat: bool) -> Outcome:
     """Generate, judge, score.
 
@@ -164,9 +211,7 @@ def run(loaded: Loaded, lm: StoredLM, judging: session.Session, *, limit: int | 
         HarnessError: The model, the judge or a store cannot be used, or the model gives no log-likelihoods and a task wants them;
             single failures are data, not errors.
     """
-    asking = sorted(name for name, task in loaded.tasks.items() if task.OUTPUT_TYPE in LIKELIHOOD)
-    if asking and not lm.gives_likelihoods:
-        raise no_likelihoods(asking)
+    check_likelihoods(loaded, lm)
     with session.entered(judging), loading.compiled_templates():
         results = lm_evaluate(
             lm=lm,

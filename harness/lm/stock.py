@@ -25,6 +25,7 @@ from harness.catalog.copies import place
 from harness.data.hashing import assign_splits, content_hash
 from harness.errors import DataError, HarnessError
 from harness.lm import local_data
+from harness.lm.picked import Picked, Prompts
 from harness.schema import Kind, Sample
 
 LIKELIHOOD: Final = frozenset({"multiple_choice", "loglikelihood", "loglikelihood_rolling"})
@@ -62,6 +63,7 @@ class Stock(Task):  # type: ignore[misc]  # lm-eval is untyped
         self.troubles: dict[str, str] = {}
         """Metric -> why it has no value."""
         self._once: dict[str, Any] = {}
+        self._prompts = Prompts()
         self._copy: Path | None = None
         theirs = super().__init__
         if "config" in inspect.signature(theirs).parameters:
@@ -129,15 +131,20 @@ class Stock(Task):  # type: ignore[misc]  # lm-eval is untyped
                 raise DataError(f"task '{self.called}' takes {self.shots} examples from {error}; there are: {there}") from None
             return None
 
+    def doc_iterator(self, **settings: Any) -> Any:
+        """The documents asked; of a batch, each under its number in the whole task."""
+        picked = settings.get("samples")
+        return picked.docs(self.eval_docs) if isinstance(picked, Picked) else super().doc_iterator(**settings)
+
     def build_all_requests(self, **settings: Any) -> None:
-        """Build the requests; each carries its Sample.
+        """Build the requests, those of a batch as the whole task would; each carries its Sample.
 
         Raises:
             DataError: The task's templates or examples do not fit its documents.
         """
         samples = self.samples()
         try:
-            super().build_all_requests(**settings)
+            self._prompts.build(self, super().build_all_requests, settings)
         except Exception as error:
             what = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
             raise DataError(f"task '{self.called}': its questions cannot be written ({what})") from error

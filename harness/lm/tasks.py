@@ -29,6 +29,7 @@ from harness.judging.items import JudgeItem
 from harness.judging.rubric import Rubric, load_rubric
 from harness.lm import session
 from harness.lm.datasets import beside, sample_of
+from harness.lm.picked import Picked, Prompts
 from harness.schema import Kind, Message, Sample, Verdict, VerdictState
 
 NO_REPLY = "no reply to judge"
@@ -51,6 +52,7 @@ class SampleTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval is untyped
         settings.pop("class", None)
         settings["process_results"] = type(self).process
         self.verdicts: list[Verdict] | None = None
+        self._prompts = Prompts()
         super().__init__(config=settings)
 
     @property
@@ -74,6 +76,15 @@ class SampleTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval is untyped
     def has_responses(self) -> bool:
         """Whether generation has been done."""
         return bool(self._instances) and bool(self._instances[0].resps)
+
+    def doc_iterator(self, **settings: Any) -> Any:
+        """The documents asked; of a batch, each under its number in the whole task."""
+        picked = settings.get("samples")
+        return picked.docs(self.eval_docs) if isinstance(picked, Picked) else super().doc_iterator(**settings)
+
+    def build_all_requests(self, **settings: Any) -> None:
+        """Build the requests; those of a batch as the whole task would."""
+        self._prompts.build(self, super().build_all_requests, settings)
 
     def fewshot_context(
         self,

@@ -7,15 +7,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness import folders
-from harness.errors import IncompleteRun, UsageError
-from harness.gating import fixed
+from harness.errors import DataError, IncompleteRun, NotComparable, UsageError
+from harness.gating import fixed, sequential
 from harness.gating import policy as policies
-from harness.gating.plan import plan
+from harness.gating.audits import check, unaudited
+from harness.gating.folder import gate_id, held, keep, save
+from harness.gating.plan import Planned, plan
 from harness.gating.rulings import rule_all
+from harness.gating.selection import chosen_among
 from harness.gating.sides import Wish, asked, find, opened, spec_of
+from harness.gating.streams import Kept, Live, Replayed
+from harness.gating.units import units
 from harness.measure import Watch, measure
 from harness.pairs import PINNED, Run, check_comparable
-from harness.schema import GateReport, GateSide, ModelRef, Policy
+from harness.schema import AuditRef, GateLine, GateReport, GateSide, ModelRef, Policy
 
 
 def gate(
@@ -34,6 +39,8 @@ def gate(
     batch_size: int | None = None,
     concurrency: int = 32,
     judge_concurrency: int = 64,
+    audits: Sequence[Path] = (),
+    allow_chosen: bool = False,
     runs: Path | None = None,
     watch: Watch | None = None,
 ) -> GateReport:
@@ -54,6 +61,8 @@ def gate(
         batch_size: sequences a batch (hf).
         concurrency: requests in flight to an endpoint under test.
         judge_concurrency: requests in flight to the judge.
+        audits: files of `judge-audit`: what is known of the judge.
+        allow_chosen: take a baseline run that was one of several candidates, and say so in the report.
         runs: where runs are kept.
         watch: called with (stage, done, total).
 
@@ -74,23 +83,45 @@ def gate(
         concurrency=concurrency,
         judge_concurrency=judge_concurrency,
     )
-    return _Gate(root, wish, policy, tuple(tasks), watch).go(baseline, candidate, sequential)
+    return _Gate(root, wish, policy, tuple(tasks), tuple(audits), allow_chosen, watch).go(baseline, candidate, sequential)
 
 
 class _Gate:
-    def __init__(self, root: Path, wish: Wish, policy: str | None, tasks: tuple[str, ...], watch: Watch | None) -> None:
-        self.root, self.wish, self.policy, self.tasks, self.watch = root, wish, policy, tasks, watch
+    def __init__(
+        self,
+        root: Path,
+        wish: Wish,
+        policy: str | None,
+        tasks: tuple[str, ...],
+        audits: tuple[Path, ...],
+        allow_chosen: bool,
+        watch: Watch | None,
+    ) -> None:
+        self.root, self.wish, self.policy, self.tasks, self.audits, self.watch = root, wish, policy, tasks, audits, watch
+        self.allow_chosen = allow_chosen
+        self.refs: tuple[AuditRef, ...] = ()
+        self.notes: tuple[str, ...] = ()
 
     def go(self, baseline: str, candidate: str, sequential: bool) -> GateReport:
         was = self._baseline(find(baseline, self.root, self.wish))
         now = find(candidate, self.root, self.wish)
         if isinstance(now, Run) and now.folder.resolve() == was.folder.resolve():
             raise UsageError(f"baseline and candidate are the same run, '{was.record.id}'")
-        policy = self._chosen(was, now)
+        policy = self._policy(was, now)
+        self._check_baseline(policy, was)
         if sequential:
-            raise UsageError("--sequential is not there yet")
+            return self._sequential(policy, was, now)
         run = now if isinstance(now, Run) else self._measured(now, policies.benchmarks(policy), was)
         return self._fixed(policy, was, run)
+
+    def _check_baseline(self, policy: Policy, was: Run) -> None:
+        """All that can be refused before anything is asked of the candidate."""
+        _check_measured(was, policies.tasks(policy, was.record))
+        self.refs = check(policy, self.audits, was.record)
+        if chosen := chosen_among(was, folders.gates_dir()):
+            if not self.allow_chosen:
+                raise NotComparable(f"{chosen}; measure it anew (harness eval --fresh) and give that run, or say --allow-chosen")
+            self.notes = (chosen,)
 
     def _baseline(self, side: Run | ModelRef) -> Run:
         if isinstance(side, Run):
@@ -104,7 +135,7 @@ class _Gate:
         wish = asked(model, tuple(wanted), self.wish, like, spec_of(like) if like else None)
         return opened(measure(wish, self.root, self.watch).record.id, self.root)
 
-    def _chosen(self, was: Run, now: Run | ModelRef) -> Policy:
+    def _policy(self, was: Run, now: Run | ModelRef) -> Policy:
         policy = policies.choose(self.policy, was.record)
         if policy.source == policies.REGRESSION and isinstance(now, Run):
             policy = policies.regression(was.record, now.record)
@@ -116,22 +147,67 @@ class _Gate:
 
     def _fixed(self, policy: Policy, was: Run, now: Run) -> GateReport:
         leaves = policies.tasks(policy, was.record)
-        for run in (was, now):
-            _check_measured(run, leaves)
+        _check_measured(now, leaves)
         check_comparable(was.record, now.record, leaves, PINNED)
-        lines = fixed.judge(policy, plan(policy, was, {}), was, now)
-        ruling, why = rule_all(lines)
-        return GateReport(
-            policy=policy,
-            baseline=side(was),
-            candidate=side(now),
-            judge=was.record.provenance.judge,
-            threshold=was.record.provenance.threshold,
-            keys=dict(was.record.provenance.keys),
-            lines=lines,
-            ruling=ruling,
-            why=why,
-        )
+        lines = fixed.judge(policy, _planned(policy, was), was, now)
+        report = _report(policy, was, side(now), lines, self.refs, self.notes)
+        place = folders.gates_dir() / gate_id(Replayed(now).facts, was, policy, sequential=False)
+        try:
+            keep(place, report)
+        except DataError as error:
+            return report.model_copy(update={"notes": (*report.notes, f"this report is not kept: {error}")})
+        return report
+
+    def _sequential(self, policy: Policy, was: Run, now: Run | ModelRef) -> GateReport:
+        leaves = policies.tasks(policy, was.record)
+        if isinstance(now, Run):
+            _check_measured(now, leaves)
+        lines = _planned(policy, was)
+        stream = Kept(Replayed(now) if isinstance(now, Run) else self._live(now, policy, was))
+        facts = stream.facts
+        check_comparable(was.record, facts, leaves, PINNED)
+        place = folders.gates_dir() / gate_id(facts, was, policy, sequential=True)
+        with held(place):
+            ruled, went = sequential.judge(policy, lines, was, stream, self.watch)
+            candidate = GateSide(model=facts.model, run=facts.run, fingerprint=facts.provenance.model_fingerprint)
+            notes = (*self.notes, *facts.notes, *sequential.notes(ruled))
+            report = _report(policy, was, candidate, ruled, self.refs, notes, sequence=went)
+            save(place, report, stream.answers)
+        return report
+
+    def _live(self, model: ModelRef, policy: Policy, was: Run) -> Live:
+        return Live.opened(asked(model, policies.benchmarks(policy), self.wish, was, spec_of(was)), self.root, self.watch)
+
+
+def _planned(policy: Policy, was: Run) -> tuple[Planned, ...]:
+    return plan(policy, was, units(was, policies.benchmarks(policy)))
+
+
+def _report(
+    policy: Policy,
+    was: Run,
+    candidate: GateSide,
+    lines: tuple[GateLine, ...],
+    audits: tuple[AuditRef, ...],
+    notes: tuple[str, ...] = (),
+    **more: Any,
+) -> GateReport:
+    ruling, why = rule_all(lines)
+    made = was.record.provenance
+    return GateReport(
+        policy=policy,
+        baseline=side(was),
+        candidate=candidate,
+        judge=made.judge,
+        threshold=made.threshold,
+        keys=dict(made.keys),
+        lines=lines,
+        ruling=ruling,
+        why=why,
+        audits=audits,
+        notes=(*notes, *unaudited(policy, was.record, audits)),
+        **more,
+    )
 
 
 def side(run: Run) -> GateSide:
