@@ -6,7 +6,7 @@ size=${1:-full}
 folder=${2:-demo}
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} OMP_WAIT_POLICY=PASSIVE    # more threads are many times slower at this size
 export HARNESS_RUNS=$folder/runs HARNESS_MIXES=$folder/mixes HARNESS_CHECKPOINTS=$folder/checkpoints HARNESS_ADAPTATIONS=$folder/adaptations
-gates=$folder/gates
+export HARNESS_GATES=$folder/gates
 tasks=demo_skills,demo_mcq,demo_risk,demo_benign,demo_en    # what the culture measures
 adapt() { harness adapt --culture demo --batch-size 64 "$@"; }
 
@@ -25,7 +25,7 @@ refused() {
 # gate CODE POLICY BASELINE CANDIDATE: rules on a checkpoint, which must end with that exit code; its JUnit file must say the same.
 gate() {
     local code=$1 policy=$2 baseline=$3 candidate=$4 status=0
-    local file=$gates/$candidate-${policy#*/}
+    local file=$HARNESS_GATES/$candidate-${policy#*/}
     harness gate --policy "$policy" --baseline "$baseline" --candidate "$candidate" --batch-size 64 --junit "$file.xml" \
         > "$file.txt" 2> "$file.log" || status=$?
     if [ "$status" -ne "$code" ]; then
@@ -43,7 +43,7 @@ PYTHON
     printf '%-16s %s\n  %s\n' "$policy" "$(sed -n 1p "$file.txt")" "$(sed -n 2p "$file.txt")"
 }
 
-mkdir -p "$folder" "$gates"
+mkdir -p "$HARNESS_GATES"
 trap 'jobs -p | xargs -r kill 2> /dev/null' EXIT
 case $size in
 full)

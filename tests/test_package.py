@@ -52,8 +52,13 @@ def test_the_wheel_carries_the_tasks_and_runs_without_the_checkout(tmp_path: Pat
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
     env = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
-    words = [sys.executable, "-c", "from harness.cli import main; main()", "tasks"]
-    listed = subprocess.run([*words, "--json"], cwd=tmp_path, env=env, check=True, capture_output=True, text=True)
-    assert {"a_eval", "chisafetybench_v1", "demo"} <= {row["name"] for row in json.loads(listed.stdout)}
-    path = subprocess.run([*words, "--path"], cwd=tmp_path, env=env, check=True, capture_output=True, text=True)
-    assert Path(path.stdout.strip()) == tmp_path / "site" / "harness" / "_bundled" / "tasks"
+
+    def run(*words: str) -> str:
+        command = [sys.executable, "-c", "from harness.cli import main; main()", *words]
+        return subprocess.run(command, cwd=tmp_path, env=env, check=True, capture_output=True, text=True).stdout
+
+    names = {row["name"] for row in json.loads(run("tasks", "--json"))}
+    assert {"a_eval", "chisafetybench_v1", "benign_zh", "demo"} <= names
+    assert Path(run("tasks", "--path").strip()) == tmp_path / "site" / "harness" / "_bundled" / "tasks"
+    assert {"zh_cn/contract", "demo/contract"} <= {row["source"] for row in json.loads(run("policies", "--json"))}
+    assert "LLaMA3-8B-SAFE" in run("leaderboard", "--culture", "zh_cn", "--markdown")

@@ -55,7 +55,7 @@ def leaderboard(
     Args:
         runs: finished runs that are shown too, each in place of an entry of the same name.
         culture: name; default: every culture that has an entry, a published table or a page here.
-        folder: of the leaderboards.
+        folder: of the leaderboards; where it has no published tables, those that come with this package are shown.
         root: where runs are kept.
 
     Raises:
@@ -68,8 +68,9 @@ def leaderboard(
     wanted = [cultures.load(culture, known=known)] if culture else list(_cultures(folder, tables, opened, known))
     if not wanted:
         raise UsageError(f"there is no leaderboard in '{folder}'; begin one with harness leaderboard --add RUN")
+    shown = tables if tables.cultures() else published.read(folders.home() / "leaderboards")
     return tuple(
-        build(one, known, _entries(one, folder, [run for run in opened if culture or held_here(run, one, known)], known), tables)
+        build(one, known, _entries(one, folder, [run for run in opened if culture or held_here(run, one, known)], known), shown)
         for one in wanted
     )
 
