@@ -29,6 +29,8 @@ from harness.schema import (
 )
 
 ABSENT: Final = "–"
+MADE: Final = ("coverage", "key", "judge")
+"""How a row came about: a column of its own where rows differ, else a line below the table."""
 MISPRINT: Final = "†"
 AS_MACRO: Final = "‡"
 STAGES: Final = ("base", "knowledge", "safety")
@@ -121,12 +123,31 @@ def _group(table: BoardTable, group: BoardGroup, title: str, place: int) -> Iter
         yield Lines((f"Not comparable with the models above, so ranked apart: other {', '.join(group.differs)}.",), strong=True)
     macro = any("macro" in row.overall and len(row.dimensions) > 1 for row in group.rows)
     columns = ("tier", "rank", "model", "stage", "after", "micro", *(("macro",) if macro else ()), "behind the first")
-    tail = ("coverage", "key", "judge")
-    rows = [_row(table, row, macro) for row in group.rows] + [_baseline(table, row, macro) for row in group.baselines]
-    words = frozenset({len(columns) + len(table.dimensions) + 1, len(columns) + len(table.dimensions) + 2})
-    yield Table((*columns, *table.dimensions, *tail), tuple(rows), left=5, words=words)
+    made = [_made(row) for row in group.rows]
+    told = [name for place, name in enumerate(MADE) if len({one[place] for one in made}) > 1]
+    rows = [(*_row(table, row, macro), *_told(one, told)) for row, one in zip(group.rows, made, strict=True)]
+    rows += [(*_baseline(table, row, macro), *(ABSENT for _ in told)) for row in group.baselines]
+    first = len(columns) + len(table.dimensions)
+    words = frozenset(first + place for place, name in enumerate(told) if name != "coverage")
+    yield Table((*columns, *table.dimensions, *told), tuple(rows), left=5, words=words)
+    alike = [f"{name} {value}" for name, value in zip(MADE, made[0], strict=True) if name not in told and value != ABSENT]
+    if alike:
+        yield Lines((" · ".join(alike),))
     named = title if not place else f"{title}, group {place + 1}"
     yield from _figures(table, group, named)
+
+
+def _made(row: BoardRow) -> tuple[str, str, str]:
+    """How a row came about: `MADE`."""
+    return (
+        f"{row.judged:,} of {row.asked:,}",
+        ", ".join(_key(key) for key in row.keys.values()) or ABSENT,
+        ", ".join(row.judge) or ABSENT,
+    )
+
+
+def _told(made: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(value for name, value in zip(MADE, made, strict=True) if name in names)
 
 
 def _row(table: BoardTable, row: BoardRow, macro: bool) -> tuple[str, ...]:
@@ -141,9 +162,6 @@ def _row(table: BoardTable, row: BoardRow, macro: bool) -> tuple[str, ...]:
         *((_score(row.overall.get("macro"), table.metric),) if macro else ()),
         _behind(row.place),
         *(_value(row.dimensions.get(name), table.metric) for name in table.dimensions),
-        f"{row.judged:,} of {row.asked:,}",
-        ", ".join(_key(key) for key in row.keys.values()) or ABSENT,
-        ", ".join(row.judge) or ABSENT,
     )
 
 
@@ -158,9 +176,6 @@ def _baseline(table: BoardTable, row: BaselineRow, macro: bool) -> tuple[str, ..
         *((_share(row.overall.get("macro"), table.metric),) if macro else ()),
         ABSENT,
         *(_share(row.dimensions.get(name), table.metric) for name in table.dimensions),
-        ABSENT,
-        ABSENT,
-        ABSENT,
     )
 
 

@@ -154,7 +154,8 @@ def test_a_name_is_text_in_markdown() -> None:
     assert "<script" not in text.replace("\\<script", "")
     assert "<!--" not in text.replace("\\<!--", "")
     assert "](http" not in text.replace("\\](http", "")
-    assert {line.count(" | ") for line in text.splitlines() if line.startswith("| 1 |")} == {12}
+    for table in re.findall(r"(?:^\|.*\n)+", text, re.M):
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
 
 
 def test_html_is_read_without_javascript() -> None:
@@ -245,3 +246,17 @@ def test_the_pictures_of_a_trained_line_join_base_knowledge_and_safety(chinese: 
 
 def test_the_same_board_gives_the_same_bytes(chinese: Leaderboard) -> None:
     assert leaderboard_html(chinese) == leaderboard_html(chinese.model_copy(deep=True))
+
+
+def test_what_all_rows_share_is_told_once() -> None:
+    text = leaderboard_markdown(board(FIRST))
+    assert "- coverage 99 of 100 · key drafted-v1@3fa9c1d2 (drafted, not reviewed) · judge rules@1" in text
+    assert "| coverage |" not in text
+
+
+def test_what_differs_between_rows_is_a_column() -> None:
+    whole = row("whole", 0.5, Place(tier=2, low=3, high=3, of=3, behind=score(0.4)), judged=100)
+    text = leaderboard_markdown(board(FIRST.model_copy(update={"rows": (*FIRST.rows, whole)})))
+    assert "| DI | VV | coverage |" in text
+    assert "| 100 of 100 |" in text
+    assert "- key drafted-v1@3fa9c1d2 (drafted, not reviewed) · judge rules@1" in text
