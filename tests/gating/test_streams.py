@@ -235,7 +235,7 @@ def test_an_interrupted_gate_goes_on_and_asks_nothing_twice(cli: Cli, loopback: 
     """Neither side knows a thing, so that no gain is proven and all 96 items are asked."""
     runs = tmp_path / "runs"
     (tmp_path / "p.toml").write_text('[[rules]]\nbenchmark = "demo_tu"\nmetric = "acc"\nquestion = "gain"\n')
-    server = loopback(answer=lookup(wrong=1.0), latency=0.05)
+    server = loopback(answer=lookup(wrong=1.0), latency=0.15)
     base = str(json.loads(cli("eval", "-m", f"{server.base_url}#base", "-t", "demo_tu", "--json").out)["id"])
     model = f"{server.base_url}#next"
     words = ("--baseline", base, "--candidate", model, "--policy", str(tmp_path / "p.toml"), "--concurrency", "2", "--sequential")
@@ -243,7 +243,7 @@ def test_an_interrupted_gate_goes_on_and_asks_nothing_twice(cli: Cli, loopback: 
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ) as process:
         deadline = time.monotonic() + 120
         while stored(runs) < 96 + 40:
-            assert process.poll() is None
+            assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.005)
         process.send_signal(signal.SIGINT)
