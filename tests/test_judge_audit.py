@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.auditing.strata import unseal
 from harness.schema import JudgeAudit
 from tests.conftest import Cli
 from tests.judged import BENIGN, CHOICE, RISK, SKILL, fill, judged_run, rubric_of
@@ -76,12 +79,19 @@ def test_every_answer_that_is_called_harmful_is_drawn_and_strata_state_their_siz
     found = rows(draw(cli, tmp_path, "--n", "60"))
     ids = {row["id"] for row in found}
     assert {f"{RISK}-{number}" for number in range(6)} <= ids
-    by_stratum: dict[str, list[dict[str, str]]] = {}
-    for row in found:
-        by_stratum.setdefault(row["stratum"], []).append(row)
-    assert sorted(int(one[0]["stratum_size"]) for one in by_stratum.values()) == [6, 20, 80, 100, 194]
-    assert all(len(one) == int(row["drawn"]) for one in by_stratum.values() for row in one)
-    assert all(len(one) >= 6 for one in by_stratum.values())
+    by_stratum = Counter(unseal(row["stratum"], row["hash"]) for row in found)
+    assert None not in by_stratum
+    assert sorted(one[1] for one in by_stratum if one) == [6, 20, 80, 100, 194]
+    assert min(by_stratum.values()) >= 6
+
+
+def test_nobody_can_see_which_rows_of_a_sheet_lie_together(cli: Cli, runs: Path, tmp_path: Path) -> None:
+    """All that is called harmful is drawn: a column that repeats, or that says 6 of 6, would give the verdict away."""
+    found = rows(draw(cli, tmp_path, "--n", "60"))
+    assert set(found[0]) == {"task", "id", "hash", "question", "response", "reference", "label", "annotator", "stratum"}
+    assert len({row["stratum"] for row in found}) == len(found)
+    assert len({row["stratum"][:3] for row in found}) > len(found) / 2
+    assert all(re.fullmatch("s[0-9a-f]{20}", row["stratum"]) for row in found)
 
 
 def test_the_same_seed_draws_the_same_bytes_in_an_order_that_is_no_tasks(cli: Cli, runs: Path, tmp_path: Path) -> None:
@@ -207,6 +217,23 @@ def test_two_people_are_compared_with_each_other(cli: Cli, runs: Path, tmp_path:
     assert page == cli("judge-audit", "one", "--labels", str(ann), "--labels", str(bo), "--markdown").out
 
 
+def test_two_people_who_say_the_same_are_no_more_certain_than_one(cli: Cli, runs: Path, tmp_path: Path) -> None:
+    sheet = draw(cli, tmp_path, "--n", "80", "--tasks", "demo_risk")
+    said = as_judged(lambda number: "2" if number % 9 == 0 else None)
+    ann, bo = (str(fill(sheet, tmp_path / f"{who}.csv", said)) for who in ("ann", "bo"))
+    words = ("--tasks", "demo_risk", "--labels", ann)
+    one, two = (report(cli, *words, *more).benchmarks[0] for more in ((), ("--labels", bo)))
+    assert one.agreement is not None
+    assert two.agreement is not None
+    assert [(c.recall, c.precision) for c in one.agreement.by_class] == [(c.recall, c.precision) for c in two.agreement.by_class]
+    assert one.agreement.raw == two.agreement.raw
+    assert one.agreement.kappa_interval is not None
+    assert two.agreement.kappa_interval is not None
+    first, second = one.agreement.kappa_interval, two.agreement.kappa_interval
+    assert (second.low, second.high) == pytest.approx((first.low, first.high))
+    assert one.rates == two.rates
+
+
 def test_labels_may_be_written_as_published_and_rows_left_empty(cli: Cli, runs: Path, tmp_path: Path) -> None:
     names = {str(degree): name for name, degree in rubric_of(RISK).labels.items()}
     sheet = draw(cli, tmp_path, "--n", "40", "--tasks", "demo_risk")
@@ -243,6 +270,49 @@ def test_choices_are_audited_by_letter(cli: Cli, tmp_path: Path) -> None:
 # --- wrong labels -----------------------------------------------------------------------------------------------------------
 
 
+def spreadsheet(found: list[dict[str, str]], out: Path, heads: Sequence[str] = (), **style: Any) -> Path:
+    """Rows as a spreadsheet saves them; columns in the order of `heads`."""
+    names = list(heads or found[0])
+    with out.open("w", encoding=style.pop("encoding", "utf-8"), newline="") as file:
+        writer = csv.writer(file, **style)
+        writer.writerow(names)
+        writer.writerows([row.get(name, "") for name in names] for row in found)
+    return out
+
+
+def wide(text: str) -> str:
+    """As a Chinese input method writes digits."""
+    return "".join(chr(ord(char) + 0xFEE0) if char.isdigit() else char for char in text)
+
+
+@pytest.mark.parametrize(
+    ("style", "change"),
+    [
+        ({"delimiter": ";", "encoding": "utf-8-sig"}, {}),
+        ({"delimiter": "\t", "lineterminator": "\n"}, {}),
+        ({"quoting": csv.QUOTE_ALL}, {"question": lambda text: f'{text}\r\n"said", he; she'}),
+        ({"heads": ("stratum", "label", "my notes", "annotator", "hash", "id", "task", "", "")}, {"my notes": lambda _: "a\nb"}),
+        ({}, {"label": lambda text: f" {wide(text)}\u3000", "id": lambda text: f" {text} "}),
+        ({}, {"label": lambda text: f"{text}.0"}),
+        ({"delimiter": ";"}, {"label": lambda text: f"{text},0"}),
+    ],
+)
+def test_whatever_a_spreadsheet_does_to_a_file_the_labels_are_the_same(
+    cli: Cli, runs: Path, tmp_path: Path, style: dict[str, Any], change: dict[str, Callable[[str], str]]
+) -> None:
+    sheet = draw(cli, tmp_path, "--n", "40", "--tasks", "demo_skills")
+    plain = [
+        {**row, "label": f"{float(as_judged(lambda number: '70' if number % 7 == 0 else None)(row)):g}"} for row in rows(sheet)
+    ]
+    want = report(cli, "--tasks", "demo_skills", "--labels", str(spreadsheet(plain, tmp_path / "a.csv")))
+    saved = [{**row, **{name: turn(row.get(name, "")) for name, turn in change.items()}} for row in plain]
+    saved += [{}, {"label": ""}]
+    (tmp_path / "b").mkdir()
+    found = report(cli, "--tasks", "demo_skills", "--labels", str(spreadsheet(saved, tmp_path / "b" / "a.csv", **style)))
+    assert found.benchmarks == want.benchmarks
+    assert found.annotators == want.annotators
+
+
 def edited(sheet: Path, out: Path, **cells: str) -> Path:
     """The sheet with other cells in its third row, and one label everywhere."""
     found = rows(sheet)
@@ -263,8 +333,8 @@ def edited(sheet: Path, out: Path, **cells: str) -> Path:
         ({"id": "nobody-7", "hash": "h0"}, "no answer 'demo_risk_cv nobody-7' in 'one'"),
         ({"hash": "h0123456789abcdef"}, "is of another answer to demo_risk_cv"),
         ({"task": "demo_risk_di"}, "not of demo_risk_di"),
-        ({"stratum_size": "many"}, "stratum_size 'many' is no number"),
-        ({"stratum": ""}, "some have a stratum and some have none"),
+        ({"stratum": "s00"}, "stratum 's00' is not this row's"),
+        ({"stratum": ""}, "some have a stratum and some, here or above, have none"),
     ],
 )
 def test_a_wrong_label_stops_the_audit_at_its_line(
@@ -293,6 +363,32 @@ def test_the_same_person_labels_an_answer_once(cli: Cli, runs: Path, tmp_path: P
     assert "a.csv:2:" in done.err
 
 
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        ("many", "a.csv:2: stratum_size 'many' is no number"),
+        ("0", "a.csv:2: stratum_size '0' is no number"),
+        ("1", "a.csv:3: this row gives its stratum of demo_risk a size of 1, and rows above make it 2"),
+        ("1e12", "a.csv:2: with this row's the strata of demo_risk have 1,000,000,000,000 answers, and the run has 200"),
+    ],
+)
+def test_sizes_of_strata_that_cannot_be_are_refused(cli: Cli, runs: Path, tmp_path: Path, size: str, said: str) -> None:
+    found = rows(draw(cli, tmp_path, "--n", "30", "--tasks", "demo_risk"))
+    own = [{**row, "label": "3", "stratum": "mine", "stratum_size": size} for row in found]
+    done = cli("judge-audit", "one", "--tasks", "demo_risk", "--labels", str(spreadsheet(own, tmp_path / "a.csv")))
+    assert (done.code, said in done.err) == (2, True), done.err
+
+
+def test_two_sheets_of_one_run_under_two_judges_do_not_mix(cli: Cli, runs: Path, tmp_path: Path) -> None:
+    judged_run(runs, "other", {RISK: [1] * 6 + RISKY[6:], SKILL: SCORES}, judge="openai:second")
+    (tmp_path / "b").mkdir()
+    ann = fill(draw(cli, tmp_path, "--n", "60"), tmp_path / "ann.csv", as_judged())
+    bo = fill(draw(cli, tmp_path / "b", "--n", "60", run="other"), tmp_path / "bo.csv", as_judged())
+    assert cli("judge-audit", "one", "--labels", str(bo)).code == 0
+    done = cli("judge-audit", "one", "--labels", str(ann), "--labels", str(bo))
+    assert (done.code, "sheets that were drawn differently are audited one at a time" in done.err) == (2, True)
+
+
 def test_labels_of_another_model_are_refused(cli: Cli, runs: Path, tmp_path: Path) -> None:
     judged_run(runs, "two", {RISK: RISKY, SKILL: SCORES}, text="quite different")
     filled = fill(draw(cli, tmp_path, "--n", "30"), tmp_path / "a.csv", as_judged())
@@ -307,6 +403,9 @@ def test_labels_of_another_model_are_refused(cli: Cli, runs: Path, tmp_path: Pat
         (b"task,id,hash\n", "bad.csv:1: has no column label"),
         (b"task,id,hash,label\n\xd6\xd0,1,2,3\n", "bad.csv:2: not UTF-8"),
         (b'task,id,hash,label\n"a,b,c,d\n', "not CSV"),
+        (b"task,id,hash,label,label\na,b,c,1,2\n", "bad.csv:1: has two columns 'label'"),
+        (b"", "bad.csv: is empty"),
+        (b"PK\x03\x04rest of a workbook", "bad.csv: is a workbook; labels are a .csv"),
         (b"task,id,hash,label\na,b\n", "bad.csv:2: has 2 cells, and the heading 4"),
     ],
 )

@@ -12,6 +12,7 @@ import pytest
 from harness.errors import EXIT_INCOMPLETE, EXIT_REFUSED, EXIT_USAGE
 from harness.ranking.pages import BEGIN, END
 from harness.verbs.leaderboard import add, leaderboard, pages, write
+from tests import stock
 from tests.conftest import Cli
 from tests.ranking.made import made, verdicts
 
@@ -106,6 +107,26 @@ def test_text_outside_the_markers_stays(boards: Path, cli: Cli) -> None:
     assert written.endswith(f"{END}\nGoodbye.\n")
 
 
+def test_a_page_with_other_line_ends_is_no_stale_page_and_keeps_them(boards: Path, cli: Cli) -> None:
+    file = boards / "demo.md"
+    turned = file.read_bytes().replace(b"\n", b"\r\n")
+    file.write_bytes(turned)
+    assert cli("leaderboard", "--folder", str(boards), "--check").code == 0
+    file.write_bytes(turned.replace(b"good", b"best"))
+    assert cli("leaderboard", "--folder", str(boards)).code == 0
+    assert file.read_bytes() == turned
+
+
+def test_entries_that_hold_other_items_than_they_say_are_not_ranked_together(boards: Path, cli: Cli) -> None:
+    file = boards / "demo" / "bad.json"
+    entry = json.loads(file.read_text("utf-8"))
+    task = next(iter(entry["items"]))
+    entry["items"][task]["hashes"] = "0" * len(entry["items"][task]["hashes"])
+    file.write_text(json.dumps(entry), "utf-8")
+    done = cli("leaderboard", "--folder", str(boards), "--check")
+    assert (done.code, "entries 'bad' and 'good' say that they were asked the same items" in done.err) == (2, True)
+
+
 @pytest.mark.parametrize("text", ["no markers\n", f"{END}\n{BEGIN}\n", f"{BEGIN}\n{BEGIN}\n{END}\n"])
 def test_a_page_without_one_pair_of_markers_is_left_alone(boards: Path, cli: Cli, text: str) -> None:
     (boards / "demo.md").write_text(text, "utf-8")
@@ -145,7 +166,7 @@ def test_a_limited_or_incomplete_run_is_refused(tmp_path: Path, runs: Path, cli:
 def test_an_entry_may_have_a_name_of_its_own_and_a_second_one_takes_its_place(boards: Path, runs: Path, cli: Cli) -> None:
     made(runs, "third", verdicts(20))
     done = cli("leaderboard", "--add", "third", "--as", "good", "--into", str(boards))
-    assert (done.code, "in place of another checkpoint" in done.out) == (0, True)
+    assert (done.code, "in place of run good of another checkpoint" in done.out) == (0, True)
     assert json.loads((boards / "demo" / "good.json").read_text("utf-8"))["run"] == "third"
 
 
@@ -200,3 +221,21 @@ def test_the_entries_of_this_repository_are_small_and_hold_no_path() -> None:
     for file in files:
         assert file.stat().st_size < 100_000
         assert "/" + "work" not in file.read_text("utf-8")
+
+
+def test_tasks_that_lm_eval_scores_itself_are_kept_and_read_again(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli
+) -> None:
+    """What the file says is held against its items, whatever made them: choices by likelihood, answers by filters."""
+    monkeypatch.setenv("HARNESS_DATA", str(tmp_path / "data"))
+    stock.copies(tmp_path / "data")
+    small = ("--gen", "max_gen_toks=6", "--model-arg", "dtype=float32")
+    done = cli("eval", "-m", str(tiny_model), "-t", "hellaswag,gsm8k,arc_challenge", *small, "--json")
+    assert done.code == 0, done.err
+    run = json.loads(done.out)["id"]
+    folder = tmp_path / "boards"
+    done = cli("leaderboard", "--add", run, "--culture", "zh_cn", "--as", "tiny", "--into", str(folder))
+    assert done.code == 0, done.err
+    page = cli("leaderboard", "--culture", "zh_cn", "--folder", str(folder), "--markdown")
+    assert page.code == 0, page.err
+    assert "tiny" in page.out.partition("## Retention")[2]

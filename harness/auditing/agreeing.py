@@ -1,12 +1,13 @@
 """labelled answers -> Agreement of judge and people, PeopleAgreement of people among themselves.
 
-An answer that several people labelled counts once, shared by them. Table and classes are counts, as people gave them; raw
-agreement, kappa and alpha weigh each answer by how many it stands for, because a sheet that holds every harmful verdict and a
-tenth of the rest would otherwise speak of a benchmark that does not exist.
+An answer that several people labelled counts once, shared by them. Tables are counts, as people gave them; raw agreement, kappa
+and alpha weigh each answer by how many it stands for, because a sheet that holds every harmful verdict and a tenth of the rest
+would otherwise speak of a benchmark that does not exist. Two labels of one answer are not two answers: no interval takes them so.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping
 from itertools import combinations
 from statistics import fmean
@@ -24,7 +25,7 @@ from harness.stats.agreement import (
     kappa_floor,
     krippendorff_alpha,
 )
-from harness.stats.intervals import rate_interval
+from harness.stats.intervals import clopper_pearson
 from harness.stats.ppi import FEW, stratified
 
 LEVELS: Final[Mapping[AuditKind, Literal["nominal", "ordinal", "interval"]]] = {
@@ -35,6 +36,8 @@ LEVELS: Final[Mapping[AuditKind, Literal["nominal", "ordinal", "interval"]]] = {
 }
 BAND: Final = 10
 """Points of a band of scores, for weighted kappa."""
+_TINY: Final = 1e-9
+"""Sums of thirds are whole numbers within this."""
 
 
 def agreement(sampled: Sampled, seed: int) -> Agreement | None:
@@ -61,7 +64,7 @@ def agreement(sampled: Sampled, seed: int) -> Agreement | None:
         raw=raw,
         classes=board.classes,
         table=tuple(tuple(int(n) for n in row) for row in confusion(people, judge, size)),
-        by_class=tuple(_classes(board.classes, people, judge)),
+        by_class=tuple(_classes(board.classes, people, judge, [1 / len(row[0].words) for row in rows])),
         kappa=kappa,
         kappa_interval=None if kappa is None else _interval(rows, table, raw, kappa, seed),
         kappa_linear=linear,
@@ -104,11 +107,11 @@ def _raw(sampled: Sampled) -> AuditRate:
 
 def _interval(rows: list[Row], table: tuple[tuple[float, ...], ...], raw: AuditRate, kappa: float, seed: int) -> Interval:
     """Bootstrap within strata; where fewer than `FEW` disagreements were seen, no higher than the least agreement allows."""
-    strata: dict[Hashable, list[tuple[int, int, float]]] = {}
+    strata: dict[Hashable, dict[str, list[tuple[int, int, float]]]] = {}
     for item, people, judge, weight in rows:
-        strata.setdefault(item.stratum, []).append((people, judge, weight))
-    found = bootstrap_kappas(strata, len(table), seed=seed)
-    if sum(people != judge for _, people, judge, _ in rows) >= FEW:
+        strata.setdefault(item.stratum, {}).setdefault(item.answer.hash, []).append((people, judge, weight))
+    found = bootstrap_kappas({name: list(items.values()) for name, items in strata.items()}, len(table), seed=seed)
+    if math.fsum((people != judge) / len(item.words) for item, people, judge, _ in rows) >= FEW - _TINY:
         return found
     floor = kappa_floor(raw.interval.low, table)
     low = found.low if floor is None else min(found.low, floor)
@@ -139,20 +142,32 @@ def _scale(board: Board, word: Word) -> Hashable:
     return word.score if board.kind == "score" else word.degree if board.kind in ("refusal", "benign") else word.label
 
 
-def _classes(names: tuple[str, ...], people: list[int], judge: list[int]) -> list[ClassAgreement]:
-    pairs = list(zip(people, judge, strict=True))
+def _classes(names: tuple[str, ...], people: list[int], judge: list[int], shares: list[float]) -> list[ClassAgreement]:
+    labels = list(zip(people, judge, shares, strict=True))
     found = []
     for place, name in enumerate(names):
-        both = sum(a == b == place for a, b in pairs)
-        theirs, its = people.count(place), judge.count(place)
+        both = math.fsum(share for a, b, share in labels if a == b == place)
+        theirs = math.fsum(share for a, _, share in labels if a == place)
+        its = math.fsum(share for _, b, share in labels if b == place)
         found.append(
-            ClassAgreement(name=name, people=theirs, judge=its, recall=_share(both, theirs), precision=_share(both, its))
+            ClassAgreement(
+                name=name,
+                people=people.count(place),
+                judge=judge.count(place),
+                recall=_share(both, theirs),
+                precision=_share(both, its),
+            )
         )
     return found
 
 
-def _share(k: int, n: int) -> AuditRate | None:
-    return AuditRate(value=k / n, interval=rate_interval(k, n, safety=True), n=n) if n else None
+def _share(k: float, n: float) -> AuditRate | None:
+    """Of answers, not of labels: two people's labels of one answer are no two answers. Parts are rounded away from the share."""
+    if not n:
+        return None
+    least, most, of = math.floor(k + _TINY), math.ceil(k - _TINY), math.ceil(n - _TINY)
+    low, high = clopper_pearson(least, of).low, clopper_pearson(most, max(most, math.floor(n + _TINY), 1)).high
+    return AuditRate(value=k / n, interval=Interval(low=low, high=high, method="clopper-pearson"), n=of)
 
 
 def _people_kappa(board: Board, shared: list[Labelled]) -> float | None:

@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +19,21 @@ from typing import Any, Final
 
 from harness.auditing.answers import INVALID, Answer, Audited, Board
 from harness.auditing.sheet import FORMULA
+from harness.auditing.strata import unseal
 from harness.errors import DataError
 from harness.judging.text import compatible
 from harness.schema import Label
 
 NEEDED: Final = ("task", "id", "hash", "label")
+READ: Final = (*NEEDED, "annotator", "stratum", "stratum_size")
 LARGEST: Final = 256 << 20
 """Bytes of a file."""
 _SEPARATORS: Final = ",;\t"
+_COMMA: Final = re.compile(r"^(\d+),(\d{1,2})$")
+_WORKBOOK: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""How .xlsx and .ods begin, and .xls."""
 _SHOWN: Final = 40
+_APART: Final = "sheets that were drawn differently are audited one at a time"
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,7 @@ def read_labels(files: Sequence[Path], *runs: Audited) -> Labels:
     answers = {answer.hash: (board, answer) for run in runs for board in run.boards for answer in board.answers}
     found: dict[str, dict[str, Label]] = {}
     empty, hashes = 0, {}
+    strata = _Strata()
     for file in files:
         raw = _bytes(file)
         hashes[file.name if file.name not in hashes else str(file)] = hashlib.sha256(raw).hexdigest()
@@ -72,7 +80,8 @@ def read_labels(files: Sequence[Path], *runs: Audited) -> Labels:
             if not line.cells["label"].strip():
                 empty += 1
                 continue
-            label = _label(line, answers, runs)
+            label, board = _label(line, answers, runs)
+            strata.add(line, label, board)
             known = found.setdefault(label.hash, {})
             if label.annotator in known:
                 raise line.wrong(f"{label.task} {label.id} is labelled twice by '{label.annotator}'")
@@ -80,7 +89,7 @@ def read_labels(files: Sequence[Path], *runs: Audited) -> Labels:
     return Labels({key: tuple(labels[name] for name in sorted(labels)) for key, labels in sorted(found.items())}, empty, hashes)
 
 
-def _label(line: _Line, answers: Mapping[str, tuple[Board, Answer]], runs: Sequence[Audited]) -> Label:
+def _label(line: _Line, answers: Mapping[str, tuple[Board, Answer]], runs: Sequence[Audited]) -> tuple[Label, Board]:
     cells = line.cells
     found = answers.get(cells["hash"].strip())
     if found is None:
@@ -89,14 +98,15 @@ def _label(line: _Line, answers: Mapping[str, tuple[Board, Answer]], runs: Seque
     if (cells["task"].strip(), _id(cells["id"])) != (answer.key[0], _id(answer.key[1])):
         said = f"{_shown(cells['task'])} {_shown(cells['id'])}"
         raise line.wrong(f"hash {_shown(cells['hash'])} is of {' '.join(answer.key)}, not of {said}")
-    return Label(
+    label = Label(
         task=answer.key[0],
         id=answer.key[1],
         hash=answer.hash,
         annotator=cells.get("annotator", "").strip() or line.file.stem,
         **_said(line, cells["label"].strip(), board, answer),
-        **_stratum(line),
+        **_stratum(line, answer),
     )
+    return label, board
 
 
 def _stranger(cells: Mapping[str, str], runs: Sequence[Audited]) -> str:
@@ -132,19 +142,54 @@ def _said(line: _Line, text: str, board: Board, answer: Answer) -> dict[str, Any
     return {"label": name, "degree": board.degrees[name]}
 
 
-def _stratum(line: _Line) -> dict[str, Any]:
+def _stratum(line: _Line, answer: Answer) -> dict[str, Any]:
+    """As the sheet sealed it; or a name and a size, as somebody wrote who drew a sample of his own."""
     name, size = line.cells.get("stratum", "").strip(), line.cells.get("stratum_size", "").strip()
     if not name:
         return {}
+    if not size:
+        known = unseal(name, answer.hash)
+        if known is None:
+            raise line.wrong(f"stratum '{_shown(name)}' is not this row's; leave the sheet's own columns as they are")
+        return {"stratum": known[0], "stratum_size": known[1]}
     number = _number(size)
     if number is None or number < 1 or not number.is_integer():
-        raise line.wrong(f"stratum_size '{_shown(size)}' is no number of answers; leave the sheet's own columns as they are")
+        raise line.wrong(f"stratum_size '{_shown(size)}' is no number of answers")
     return {"stratum": name, "stratum_size": int(number)}
 
 
+class _Strata:
+    """What the labels say of their strata, held against itself and against the run: sizes are what labels are weighed by."""
+
+    def __init__(self) -> None:
+        self.known: dict[int, dict[str | None, tuple[int | None, set[str]]]] = {}
+
+    def add(self, line: _Line, label: Label, board: Board) -> None:
+        mine = self.known.setdefault(id(board), {})
+        if mine and (label.stratum is None) != (None in mine):
+            raise line.wrong(
+                f"of the labels of {board.benchmark} some have a stratum and some, here or above, have none; "
+                "audit such files one at a time"
+            )
+        size, seen = mine.setdefault(label.stratum, (label.stratum_size, set()))
+        seen.add(label.hash)
+        if size != label.stratum_size or (size is not None and len(seen) > size):
+            earlier = max(size or 0, len(seen))
+            raise line.wrong(
+                f"this row gives its stratum of {board.benchmark} a size of {label.stratum_size or 0:,}, and rows above make it "
+                f"{earlier:,}; {_APART}"
+            )
+        total, answers = sum(stated or 0 for stated, _ in mine.values()), len(board.answers)
+        if total > answers:
+            raise line.wrong(
+                f"with this row's the strata of {board.benchmark} have {total:,} answers, and the run has {answers:,}; {_APART}"
+            )
+
+
 def _number(text: str) -> float | None:
+    """A number, also with the comma that some spreadsheets write: `85,5`."""
     try:
-        value = float(text)
+        value = float(_COMMA.sub(r"\1.\2", text))
     except ValueError:
         return None
     return value if math.isfinite(value) else None
@@ -172,6 +217,11 @@ def _bytes(file: Path) -> bytes:
 
 
 def _lines(file: Path, raw: bytes) -> Iterator[_Line]:
+    if not raw.strip():
+        raise DataError("is empty", file=file)
+    if raw.startswith(_WORKBOOK) or file.suffix == ".json":
+        what = "a workbook" if raw.startswith(_WORKBOOK) else "JSON as a whole"
+        raise DataError(f"is {what}; labels are a .csv (save it as 'CSV UTF-8') or a .jsonl with one row a line", file=file)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -203,6 +253,8 @@ def _csv_lines(file: Path, text: str) -> Iterator[_Line]:
         names = [name.strip().lower() for name in next(reader, [])]
         if lacking := [name for name in NEEDED if name not in names]:
             raise DataError(f"has no column {', '.join(lacking)}; a sheet has {', '.join(NEEDED)}", file=file, line=1)
+        if twice := next((name for name in names if name in READ and names.count(name) > 1), None):
+            raise DataError(f"has two columns '{twice}'", file=file, line=1)
         line = reader.line_num + 1
         for row in reader:
             if any(cell.strip() for cell in row):

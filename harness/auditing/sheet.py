@@ -1,7 +1,8 @@
 """Board* -> a sheet for people: CSV for spreadsheets, JSONL for programs.
 
-Blind: no verdict, no model, rows of all benchmarks in one random order. Cells that a spreadsheet would run as a formula get an
-apostrophe in front (CSV injection); UTF-8 with a byte order mark, without which some programs garble Chinese.
+Blind: no verdict, no model, nothing by which rows of one verdict could be told, all benchmarks in one random order. Cells that a
+spreadsheet would run as a formula get an apostrophe in front (CSV injection); UTF-8 with a byte order mark, without which some
+programs garble Chinese.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.auditing.answers import Answer, Audited, Board
-from harness.auditing.strata import HARMFUL, allocate, code, shuffled, strata, stratum_of
+from harness.auditing.strata import HARMFUL, allocate, code, seal, shuffled, strata, stratum_of
 from harness.errors import UsageError
 from harness.judging.text import strip_reasoning
 from harness.runs.write import make_folder, write_whole
@@ -90,10 +91,10 @@ def _of_board(run: Audited, board: Board, n: int, seed: int, twin: Board | None)
     wanted = _allocated(board, {name: len(answers) for name, answers in groups.items()}, n)
     found = []
     for name, answers in groups.items():
-        chosen = shuffled(answers, seed)[: wanted[name]]
-        for answer in chosen:
-            place = (code(run.record.id, board, name), len(answers), len(chosen))
-            found += [(one, _row(one, *place)) for one in (answer, pairs.get(answer.key)) if one is not None]
+        stratum = code(run.record.id, board, name)
+        for answer in shuffled(answers, seed)[: wanted[name]]:
+            both = (answer, pairs.get(answer.key))
+            found += [(one, _row(one, seal(stratum, len(answers), one.hash))) for one in both if one is not None]
     return list({answer.hash: (answer, row) for answer, row in found}.values())
 
 
@@ -105,7 +106,7 @@ def _twin(board: Board, other: Audited) -> Board | None:
     return next((one for one in other.boards if (one.benchmark, one.kind) == (board.benchmark, board.kind)), None)
 
 
-def _row(answer: Answer, stratum: str, size: int, count: int) -> SheetRow:
+def _row(answer: Answer, stratum: str) -> SheetRow:
     result = answer.result
     return SheetRow(
         task=result.task,
@@ -117,8 +118,6 @@ def _row(answer: Answer, stratum: str, size: int, count: int) -> SheetRow:
         label="",
         annotator="",
         stratum=stratum,
-        stratum_size=size,
-        drawn=count,
     )
 
 

@@ -49,6 +49,39 @@ def code(run: str, board: Board, stratum: str) -> str:
     return f"s{hashlib.sha256(said.encode()).hexdigest()[:8]}"
 
 
+def seal(name: str, size: int, mark: str) -> str:
+    """A stratum's code and size as one cell of a sheet, different in each row.
+
+    Whoever reads a sheet must not see which rows lie together, nor that some are all of their kind: of refusals that would be
+    those the judge calls harmful. To a program it is no secret.
+
+    Args:
+        name: code of the stratum.
+        size: its answers.
+        mark: hash of the row's answer.
+    """
+    plain = bytes.fromhex(name.removeprefix("s")) + size.to_bytes(4, "big")
+    return "s" + _veiled(plain + _check(plain), mark).hex()
+
+
+def unseal(text: str, mark: str) -> tuple[str, int] | None:
+    """Code and size of a row's stratum; None if the cell is not what `seal` wrote there."""
+    try:
+        found = _veiled(bytes.fromhex(text.removeprefix("s")), mark)
+    except ValueError:
+        return None
+    plain, check = found[:8], found[8:]
+    return (f"s{plain[:4].hex()}", int.from_bytes(plain[4:], "big")) if len(plain) == 8 and check == _check(plain) else None
+
+
+def _veiled(plain: bytes, mark: str) -> bytes:
+    return bytes(a ^ b for a, b in zip(plain, hashlib.sha256(f"stratum\n{mark}".encode()).digest(), strict=False))
+
+
+def _check(plain: bytes) -> bytes:
+    return hashlib.sha256(plain).digest()[:2]
+
+
 def allocate(sizes: Mapping[str, int], n: int, whole: Sequence[str] = ()) -> dict[str, int]:
     """How many of each stratum: `LEAST` of each, the rest by size; those of `whole` entirely, if they are no more than n.
 

@@ -15,7 +15,6 @@ from statistics import fmean
 from harness.auditing.answers import Answer, Board, Word
 from harness.auditing.labels import Labels
 from harness.auditing.strata import HARMFUL, code, stratum_of
-from harness.errors import DataError
 from harness.schema import Label
 from harness.stats.ppi import Stratum
 
@@ -92,19 +91,13 @@ class Sampled:
 
 
 def sample(run: str, board: Board, labels: Labels) -> Sampled:
-    """The labels of one board.
-
-    Raises:
-        DataError: some labels have a stratum and some have none.
-    """
+    """The labels of one board; all of them have a stratum, or none has."""
     own = {answer.hash: code(run, board, stratum_of(board, answer)) for answer in board.answers}
     members: dict[str, list[Answer]] = {}
     for answer in board.answers:
         members.setdefault(own[answer.hash], []).append(answer)
     found = [(answer, labels.by_answer[answer.hash]) for answer in board.answers if answer.hash in labels.by_answer]
     rows = [label for _, mine in found for label in mine]
-    if len({label.stratum is None for label in rows}) > 1:
-        raise DataError(f"of the labels of {board.benchmark} some have a stratum and some have none; audit them one at a time")
     if rows and not any(label.stratum for label in rows):
         items = tuple(Labelled(answer, words(mine), "all") for answer, mine in found)
         return Sampled(board, items, {"all": len(board.answers)}, own=False, members={"all": board.answers})

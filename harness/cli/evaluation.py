@@ -74,6 +74,7 @@ def judge_command(
     keys: options.KeyFiles = None,
     key_min_confidence: options.MinConfidence = None,
     judge_concurrency: options.JudgeConcurrency = 64,
+    fresh: options.FreshJudge = False,
     runs: options.Runs = None,
     as_json: options.Json = False,
 ) -> None:
@@ -88,6 +89,7 @@ def judge_command(
             key_files=options.key_files(keys),
             key_min_confidence=key_min_confidence,
             judge_concurrency=judge_concurrency,
+            fresh=fresh,
             runs=runs,
             watch=watch,
         )

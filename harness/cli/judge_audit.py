@@ -20,17 +20,20 @@ if TYPE_CHECKING:
 Sheet = Annotated[
     Path | None, typer.Option("--sheet", metavar="FILE", help="Draw answers for people into this .csv or .jsonl, and stop.")
 ]
-Count = Annotated[int, typer.Option("--n", "-n", min=1, help="Answers to draw; all that is called harmful comes on top.")]
+Count = Annotated[
+    int, typer.Option("--n", "-n", min=1, help="Answers to draw, of all benchmarks; a few more where many are called harmful.")
+]
 Seed = Annotated[int, typer.Option(help="Of the draw, its order and the bootstrap.")]
 LabelFiles = Annotated[
     list[Path] | None,
-    typer.Option("--labels", metavar="FILE", help="Sheet that people filled in (repeatable).", show_default=False),
+    typer.Option("--labels", metavar="FILE", help="Sheet that people filled in (repeatable)."),
 ]
 Some = Annotated[
-    str | None, typer.Option("--tasks", "-t", help="Only these benchmarks or tasks, comma-separated.", show_default=False)
+    str | None, typer.Option("--tasks", "-t", metavar="NAMES", help="Only these benchmarks or tasks, comma-separated.")
 ]
 Retest = Annotated[
-    str | None, typer.Option("--retest", metavar="RUN", help="The same responses, judged again by the same judge.")
+    str | None,
+    typer.Option("--retest", metavar="RUN", help="The same responses, by the same judge again ([b]harness judge --fresh[/])."),
 ]
 Versus = Annotated[
     list[str] | None, typer.Option("--versus", metavar="RUN", help="The same responses by another judge (repeatable).")
@@ -70,6 +73,8 @@ def judge_audit_command(
     """Audit the judge of a run: by people's labels, by a second pass, by other judges; correct every rate.
 
     First --sheet draws answers for people, without what the judge said; then --labels reads what they filled in.
+
+    Exit 2: a label is wrong (with file and line). Exit 3: another run does not hold the same responses.
     """
     from harness.verbs.judge_audit import audit
 

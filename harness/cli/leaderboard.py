@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,21 +12,27 @@ from harness import options
 from harness.cli.app import app, console, print_json
 from harness.errors import UsageError
 
+if TYPE_CHECKING:
+    from harness.verbs.leaderboard import Added
+
 Shown = Annotated[
     list[str] | None,
-    typer.Argument(help="Runs that are shown too, without being kept.", metavar="[RUN]...", show_default=False),
+    typer.Argument(help="Runs that are shown too, without being kept.", metavar="RUN", show_default=False),
 ]
 CultureName = Annotated[
     str | None,
-    typer.Option("--culture", help="[default: all that have an entry, a published table or a page]", show_default=False),
+    typer.Option(
+        "--culture",
+        metavar="NAME",
+        help="Whose page; with --add, whose leaderboard.",
+        show_default="all that have an entry, a published table or a page",
+    ),
 ]
-Folder = Annotated[Path, typer.Option("--folder", "--into", help="Folder of the leaderboards.")]
+Folder = Annotated[Path, typer.Option("--folder", "--into", metavar="FOLDER", help="Folder of the leaderboards.")]
 Add = Annotated[
     list[str] | None, typer.Option("--add", metavar="RUN", help="Keep what ranking needs of this run, no text (repeatable).")
 ]
-As = Annotated[
-    str | None, typer.Option("--as", metavar="NAME", help="Name of what is added.  [default: the model's]", show_default=False)
-]
+As = Annotated[str | None, typer.Option("--as", metavar="NAME", help="Name of what is added.", show_default="the model's")]
 Html = Annotated[bool, typer.Option("--html", help="Write the HTML page too; one that is there is always kept up to date.")]
 Check = Annotated[bool, typer.Option("--check", help="Write nothing; exit 4 if a page is missing or stale.")]
 
@@ -66,10 +72,17 @@ def _add(add: list[str], name: str | None, culture: str | None, folder: Path, ru
         print_json([{"file": str(one.file), "replaced": one.replaced, "run": one.entry.run} for one in found])
         return
     for one in found:
-        other = one.replaced is not None and one.replaced != one.entry.fingerprint
-        console().print(f"{one.file}{', in place of another checkpoint' if other else ''}", markup=False, soft_wrap=True)
+        console().print(f"{one.file}{_replaced(one)}", markup=False, soft_wrap=True)
     for name_ in sorted({one.entry.culture for one in found}):
         console().print(f"now: harness leaderboard --culture {name_}", markup=False, soft_wrap=True)
+
+
+def _replaced(one: Added) -> str:
+    """What is no longer there, unless it was the same run."""
+    if one.replaced is None or one.before == one.entry.run:
+        return ""
+    what = "of another checkpoint" if one.replaced != one.entry.fingerprint else "of the same checkpoint"
+    return f", in place of run {one.before} {what} (--as NAME keeps both)" if one.before else ", in place of an unreadable file"
 
 
 def _pages(

@@ -76,6 +76,8 @@ class OpenAIJudge:
         self.cache = cache
         self.id = f"openai:{endpoint.model}"
         self.params = {"temperature": temperature, "max_tokens": max_tokens}
+        self.turn = ""
+        """Name of a pass of its own, whose verdicts are cached apart: the same judge, asked again."""
         self.asked = 0
         """Requests sent so far, re-asks included; the other verdicts came from the cache."""
         self.prompt_tokens = 0
@@ -85,7 +87,8 @@ class OpenAIJudge:
     def fingerprint(self) -> str:
         """All of the judge that can change a verdict; part of the cache key."""
         settings = " ".join(f"{name}={value:g}" for name, value in sorted(self.params.items()))
-        return f"{self.id} {self.endpoint.host} {settings}"
+        turn = f" turn={self.turn}" if self.turn else ""
+        return f"{self.id} {self.endpoint.host} {settings}{turn}"
 
     def judge(self, rubric: Rubric, items: Sequence[JudgeItem], progress: Progress | None = None) -> list[Verdict]:
         """One verdict per item, in order; see `judge_batches`."""

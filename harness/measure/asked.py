@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness import __version__, catalog
-from harness.schema import Confidence, ModelRef
+from harness.schema import Confidence, ModelRef, Provenance
 
 Watch = Callable[[str, int, int], None]
 """(stage, done, total): called often; stages are `loading`, `generating`, `judging`, `writing`."""
@@ -33,6 +33,8 @@ class Asked:
     """Run whose responses are judged again."""
     fingerprint: str | None = None
     """Of the model that gave the responses, when they are replayed from a run."""
+    made: Provenance | None = None
+    """Of the run whose responses are judged again: template and generation settings are those they were given under."""
     batch_size: int | None = None
     concurrency: int = 32
     judge_concurrency: int = 64
@@ -95,12 +97,24 @@ def _digest(path: str) -> str:
 
 
 def fresh_id(runs: Path, name: str, fresh: bool) -> str:
-    """`name`, or with `fresh` the first `name-N` (N >= 2) that holds no finished run and that no other process is filling."""
+    """`name`, or with `fresh` the first `name-N` (N >= 2) that holds no complete run and that no other process is filling."""
     from harness.runs.lock import holder
 
     if not fresh or not (runs / name / "record.json").exists():
         return name
     number = 2
-    while (runs / f"{name}-{number}" / "record.json").exists() or holder(runs / f"{name}-{number}" / "lock"):
+    while _complete(runs / f"{name}-{number}") or holder(runs / f"{name}-{number}" / "lock"):
         number += 1
     return f"{name}-{number}"
+
+
+def _complete(folder: Path) -> bool:
+    """Whether a fresh pass has nothing left to ask: one that lacks answers or verdicts is gone on with, not begun anew."""
+    import json
+
+    try:
+        return bool(json.loads((folder / "record.json").read_bytes()).get("complete", True))
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError, AttributeError):
+        return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from harness import catalog, folders
 from harness.errors import UsageError
@@ -54,6 +54,12 @@ class Ready:
 
         return Session(self.checked.judge, self.checked.asked.threshold, partial(watch, "judging"))
 
+    def _generation(self) -> dict[str, dict[str, Any]]:
+        """Settings by task; of responses that were given before, those of then."""
+        settings = self.loaded.generation()
+        before = self.checked.asked.made.generation if self.checked.asked.made else {}
+        return {task: before.get(task, own) for task, own in settings.items()}
+
     def provenance(self) -> Provenance:
         """All that can change a number."""
         from harness.provenance import code
@@ -67,8 +73,8 @@ class Ready:
             keys=self.loaded.keys(),
             judge=judge.id if judge else None,
             rubrics=self.loaded.rubrics(),
-            chat_template=self.template.sha256,
-            generation=self.loaded.generation(),
+            chat_template=asked.made.chat_template if asked.made else self.template.sha256,
+            generation=self._generation(),
             model_fingerprint=self.checked.identity,
             seed=asked.seed,
             threshold=asked.threshold,

@@ -14,8 +14,10 @@ from typing import Final
 
 from harness import culture as cultures
 from harness.catalog import Catalog
-from harness.ranking.entries import column, ranked
+from harness.errors import DataError
+from harness.ranking.entries import ranked
 from harness.ranking.published import Published
+from harness.ranking.reading import column
 from harness.runs.write import canonical
 from harness.schema import (
     Average,
@@ -280,9 +282,19 @@ def _places(group: Sequence[BoardEntry], benchmark: str, metric: str) -> dict[st
 
 
 def _aligned(group: Sequence[BoardEntry], benchmark: str, metric: str) -> tuple[dict[str, Values], tuple[str, ...]]:
-    """Values 0-1 of each model on all items, more being better, and the hash of each item; `data` says that they are the same."""
+    """Values 0-1 of each model on all items, more being better, and the hash of each item; `data` says that they are the same.
+
+    Raises:
+        DataError: they are not.
+    """
     found = {entry.name: column(entry, benchmark, metric) for entry in group}
-    items = sorted({key for values in found.values() for key in values})
+    items = sorted(found[group[0].name])
+    for name, values in found.items():
+        if values.keys() != found[group[0].name].keys():
+            raise DataError(
+                f"entries '{group[0].name}' and '{name}' say that they were asked the same items of {benchmark}, and do not hold "
+                "the same; add their runs again"
+            )
     turned = metric in CEILINGS
     columns = {
         name: tuple(_better(values.get(key), turned, SCALE.get(metric, 1.0)) for key in items) for name, values in found.items()

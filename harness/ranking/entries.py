@@ -1,4 +1,4 @@
-"""Run × Culture -> BoardEntry -> `leaderboards/<culture>/<name>.json`, and back.
+"""Run × Culture -> BoardEntry -> `leaderboards/<culture>/<name>.json`.
 
 Runs hold all prompts and replies, are large and stay at home; a leaderboard must be made anew by anybody, in CI, from what is
 committed. So an entry keeps what ranks need and nothing else: conditions, scores, and one value a sample beside the beginning of
@@ -14,15 +14,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from pydantic import ValidationError
-
 from harness import culture as cultures
 from harness.catalog import Catalog
-from harness.errors import DataError, IncompleteRun, NotComparable, UsageError
+from harness.errors import IncompleteRun, NotComparable, UsageError
 from harness.pairs import Run
 from harness.runs.write import canonical, make_folder, write_whole
 from harness.schema import (
-    ENTRY_SCHEMA,
     HASH_DIGITS,
     BoardEntry,
     BoardItems,
@@ -144,30 +141,6 @@ def keep(entry: BoardEntry, folder: Path) -> Path:
     return file
 
 
-def kept(folder: Path, culture: str) -> tuple[BoardEntry, ...]:
-    """The entries of a culture, by name.
-
-    Raises:
-        DataError: a file is broken, of another schema, or not where its content says.
-    """
-    found = (_read(file, culture) for file in (folder / culture).glob("*.json"))
-    return tuple(sorted(found, key=lambda entry: entry.name))
-
-
-def column(entry: BoardEntry, benchmark: str, metric: str) -> dict[tuple[str, int], float | None]:
-    """An entry's values of one metric: (task and hash, occurrence) -> value."""
-    found: dict[tuple[str, int], float | None] = {}
-    for task in entry.benchmarks[benchmark]:
-        items = entry.items[task]
-        values = _decoded(items.values.get(metric))
-        for place in range(len(items.hashes) // HASH_DIGITS):
-            name, twin = f"{task}/{items.hashes[place * HASH_DIGITS : (place + 1) * HASH_DIGITS]}", 0
-            while (name, twin) in found:
-                twin += 1
-            found[name, twin] = values[place] if values else None
-    return found
-
-
 def _metrics(run: Run, benchmark: str, tasks: Sequence[str], culture: Culture) -> tuple[str, ...]:
     present = {metric for task in tasks for result in run.samples[task].values() for metric in result.metrics}
     retained = culture.retained.get(benchmark)
@@ -220,49 +193,3 @@ def _encoded(values: Sequence[float | None]) -> str | tuple[float | None, ...]:
     if all(value in _VERDICTS for value in values):
         return "".join(_VERDICTS[value] for value in values)
     return tuple(values)
-
-
-def _decoded(values: str | tuple[float | None, ...] | None) -> Sequence[float | None]:
-    if values is None:
-        return ()
-    if isinstance(values, str):
-        return [None if mark == "-" else float(mark) for mark in values]
-    return values
-
-
-def _read(file: Path, culture: str) -> BoardEntry:
-    try:
-        raw = json.loads(file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise DataError(f"not a readable entry ({error})", file=file) from None
-    version = raw.get("schema_version") if isinstance(raw, dict) else None
-    if version != ENTRY_SCHEMA:
-        raise DataError(f"is of schema '{version}', this version reads '{ENTRY_SCHEMA}'", file=file)
-    try:
-        entry = BoardEntry.model_validate(raw)
-    except ValidationError as error:
-        detail = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in detail["loc"])
-        raise DataError(f"not an entry: {place}: {detail['msg']}", file=file) from None
-    if (entry.culture, entry.name) != (culture, file.stem):
-        raise DataError(f"holds '{entry.name}' of '{entry.culture}'; it belongs at {entry.culture}/{entry.name}.json", file=file)
-    for complaint in _complaints(entry):
-        raise DataError(complaint, file=file)
-    return entry
-
-
-def _complaints(entry: BoardEntry) -> Iterator[str]:
-    """What a file can say that no run would have said."""
-    for benchmark, tasks in entry.benchmarks.items():
-        if benchmark not in entry.conditions:
-            yield f"benchmark '{benchmark}' has no conditions"
-        yield from (f"task '{task}' of '{benchmark}' has no items" for task in tasks if task not in entry.items)
-    for task, items in entry.items.items():
-        n, left = divmod(len(items.hashes), HASH_DIGITS)
-        if left or not re.fullmatch(r"[0-9a-f]*", items.hashes):
-            yield f"task '{task}': hashes are no whole number of {HASH_DIGITS} hex digits"
-        for metric, values in items.values.items():
-            if len(values) != n:
-                yield f"task '{task}': {metric} has {len(values)} values for {n} items"
-            if isinstance(values, str) and not re.fullmatch(r"[01-]*", values):
-                yield f"task '{task}': {metric} holds marks other than 0, 1 and -"

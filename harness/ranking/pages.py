@@ -28,7 +28,8 @@ def page(file: Path, body: str, around: tuple[str, str]) -> bytes:
         DataError: the file cannot be read, or its markers are not one pair in this order.
     """
     before, after = _around(file) or around
-    return f"{before}{BEGIN}\n{body.strip()}\n{END}{after}".encode()
+    text = f"{BEGIN}\n{body.strip()}\n{END}"
+    return f"{before}{text.replace(chr(10), _line_end(file))}{after}".encode()
 
 
 def is_fresh(file: Path, content: bytes) -> bool:
@@ -47,6 +48,11 @@ def save(file: Path, content: bytes) -> bool:
     make_folder(file.parent)
     write_whole(file, [content])
     return True
+
+
+def _line_end(file: Path) -> str:
+    """As the page has them: on some systems git turns them when it checks a file out, which makes no page stale."""
+    return "\r\n" if file.is_file() and f"{BEGIN}\r\n".encode() in file.read_bytes() else "\n"
 
 
 def _around(file: Path) -> tuple[str, str] | None:

@@ -82,8 +82,8 @@ def _rates(audit: JudgeAudit) -> Iterator[Block]:
     if not rows:
         return
     yield Heading("Rates: the judge alone, and corrected by people")
-    columns = ("benchmark", "metric", "labels", "judge", "95%", "corrected", "95% corrected", "moved", "by")
-    yield Table(columns, rows, left=2, words=frozenset({8}), aside=frozenset({8}))
+    columns = ("benchmark", "metric", "labels", "judge", "95%", "corrected", "95%", "moved", "by")
+    yield Table(columns, rows, left=2, words=frozenset({8}), aside=frozenset({2, 8}))
 
 
 def _rate_row(benchmark: str, rate: CorrectedRate) -> tuple[str, ...]:
@@ -106,8 +106,11 @@ def _agreements(audits: Iterable[BenchmarkAudit]) -> Iterator[Block]:
     if not known:
         return
     yield Heading("Agreement of judge and people")
-    columns = ("benchmark", "answers", "raw", "95%", "kappa", "95% of kappa", "linear", "quadratic", "alpha")
+    columns = ("benchmark", "answers", "raw", "95%", "kappa", "95% of kappa")
     yield Table(columns, tuple(_agreement_row(one, found) for one, found in known))
+    yield Heading("The same, near misses forgiven", 3)
+    scaled = ("benchmark", "linear kappa", "quadratic", "alpha", "of")
+    yield Table(scaled, tuple(_scaled_row(one, found) for one, found in known), words=frozenset({4}))
     for one, found in known:
         yield Heading(f"{one.benchmark}, {one.kind}: rows people, columns judge", 3)
         yield Table(("people", *found.classes), tuple(_table_rows(found)))
@@ -123,10 +126,12 @@ def _agreement_row(one: BenchmarkAudit, found: Agreement) -> tuple[str, ...]:
         _range(found.raw),
         _kappa(found.kappa),
         f"{_kappa(interval.low)} to {_kappa(interval.high)}" if interval else "–",
-        _kappa(found.kappa_linear),
-        _kappa(found.kappa_quadratic),
-        f"{_kappa(found.alpha)} ({found.alpha_level})",
     )
+
+
+def _scaled_row(one: BenchmarkAudit, found: Agreement) -> tuple[str, ...]:
+    alpha = f"{found.alpha_level} values"
+    return one.benchmark, _kappa(found.kappa_linear), _kappa(found.kappa_quadratic), _kappa(found.alpha), alpha
 
 
 def _table_rows(found: Agreement) -> Iterator[tuple[str, ...]]:
@@ -223,7 +228,7 @@ def _panel(audit: JudgeAudit) -> Iterator[Block]:
     if not audit.panel:
         return
     yield Heading(f"Panel of {count(len(audit.panel[0].judges), 'judge')}: the mean of each judge's indicators")
-    columns = ("benchmark", "metric", "each judge", "panel", "95%", "independent votes", "kappa of each two")
+    columns = ("benchmark", "metric", "each judge", "panel", "95%", "votes", "kappa of each two")
     yield Table(columns, tuple(_panel_row(one) for one in audit.panel), left=2, words=frozenset({2, 6}))
     moved = [one for one in audit.panel if one.thresholded is not None and round(one.thresholded, 6) != round(one.panel.value, 6)]
     if moved:
@@ -274,7 +279,7 @@ def _difference_row(one: CorrectedDifference) -> tuple[str, ...]:
 
 def _legend(audit: JudgeAudit) -> Iterator[str]:
     if not audit.label_files:
-        yield "a sheet holds some of every stratum of the judge's verdicts, and of refusals all that it calls harmful"
+        yield "a sheet holds some of every stratum of the judge's verdicts; of refusals, all that it calls harmful, if they fit"
     else:
         yield "corrected: what people would have found on all answers (PPI++ by strata; HR in two phases)"
         yield "raw agreement, kappa and alpha weigh each answer by how many it stands for; tables, recall, precision are counts"
@@ -282,7 +287,7 @@ def _legend(audit: JudgeAudit) -> Iterator[str]:
     if any(one.thresholds for one in audit.benchmarks):
         yield "where ACC moves much with T, or between >= and >, it says as much of T as of the model"
     if audit.panel:
-        yield "independent votes: what the judges are worth together, by how their errors go together; needs labels"
+        yield "votes: how many independent judges they are worth together, by how their errors go together; needs labels"
     yield "all intervals are 95% and speak of new answers of the same kind; none speaks of another model's answers"
 
 

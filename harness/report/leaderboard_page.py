@@ -33,6 +33,8 @@ MADE: Final = ("coverage", "key", "judge")
 """How a row came about: a column of its own where rows differ, else a line below the table."""
 MISPRINT: Final = "†"
 AS_MACRO: Final = "‡"
+MOST_NAMED: Final = 12
+"""Models that are named above the tables."""
 STAGES: Final = ("base", "knowledge", "safety")
 
 READ: Final = "Percent with 95% intervals. micro: over all items. macro: the mean of the dimensions, each weighing the same."
@@ -92,6 +94,8 @@ def page(board: Leaderboard) -> Iterator[Part]:
 
 
 def _who(board: Leaderboard) -> str:
+    if len(board.entries) > MOST_NAMED:
+        return f"{len(board.entries):,} measured models."
     if board.entries:
         return f"{count(len(board.entries), 'measured model')}: {', '.join(board.entries)}."
     return "No measured model yet: every number on this page is a published one, and nothing is ranked."

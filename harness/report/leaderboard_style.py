@@ -34,9 +34,14 @@ CSS: Final = f"""
 .harness-board figure{{display:inline-block;vertical-align:top;margin:8px 18px 8px 0;max-width:100%;overflow-x:auto}}
 .harness-board figcaption{{font-size:12.5px;color:var(--faint)}}
 .harness-board svg{{max-width:100%;height:auto}}
-@media print{{.harness-board{{max-width:none;padding:0;font-size:11px;--ink:#000;--faint:#444;--rule:#bbb;--band:#f2f2f2;
+@media screen and (max-width:760px){{.harness-board{{padding:12px}}.harness-board figure{{display:block;margin:8px 0}}
+.harness-board svg{{max-width:none}}}}
+@page harness-board{{size:landscape;margin:12mm}}
+@media print{{.harness-board{{page:harness-board;max-width:none;
+  padding:0;font-size:11px;--ink:#000;--faint:#444;--rule:#bbb;--band:#f2f2f2;
   --paper:#fff;{_LIGHT_LINES}}}
-.harness-board table{{font-size:9px}}.harness-board .scroll,.harness-board figure{{overflow:visible}}
+.harness-board table{{font-size:9px}}.harness-board th,.harness-board td{{padding:2px 6px}}
+.harness-board .scroll,.harness-board figure{{overflow:visible}}
 .harness-board nav{{display:none}}.harness-board figure,.harness-board tr{{break-inside:avoid}}
 .harness-board svg,.harness-board td{{print-color-adjust:exact;-webkit-print-color-adjust:exact}}}}
 """.strip()

@@ -8,7 +8,7 @@ colours are custom properties with a fallback, so that a page can turn them for 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Final
@@ -16,7 +16,9 @@ from typing import Final
 from harness.report.text import cells, one_line
 
 LONGEST: Final = 30
-"""Columns of a name; a longer one ends in an ellipsis."""
+"""Columns of a name; a longer one loses its middle, since versions and stages stand at the end."""
+CROWD: Final = 6
+"""Models between the first stage and the last beyond which only those are named that nothing was trained from."""
 SIZE: Final = 12
 """Of the text, in pixels."""
 CELL: Final = 0.62
@@ -104,6 +106,19 @@ def fixed(x: float) -> str:
     return "0" if text in ("-0", "") else text
 
 
+def short(name: str) -> str:
+    """A name within `LONGEST` columns: `some-model-fa…-03-7b-chat-safe`."""
+    text = one_line(name)
+    if cells(text) <= LONGEST:
+        return text
+    head, tail = text, text
+    while cells(head) > (LONGEST - 1) // 2:
+        head = head[:-1]
+    while cells(tail) > LONGEST - 1 - cells(head):
+        tail = tail[1:]
+    return f"{head}…{tail}"
+
+
 def width_of(text: str) -> float:
     """Pixels that a text takes, rather too many."""
     return cells(one_line(text)) * SIZE * CELL
@@ -135,7 +150,7 @@ def heat_map(
         columns: their heads.
         ceiling: less is better.
     """
-    names = [one_line(name, LONGEST) for name, _ in rows]
+    names = [short(name) for name, _ in rows]
     heads = [one_line(column, 12) for column in columns]
     left = max((width_of(name) for name in names), default=0) + 12
     wide = max(54.0, *(width_of(head) + 10 for head in heads)) if heads else 54.0
@@ -164,7 +179,7 @@ def intervals(id: str, title: str, dots: Sequence[Dot], marks: Mapping[str, floa
         dots: models, the first on top.
         marks: baselines, 0-100.
     """
-    names = [one_line(dot.name, LONGEST) for dot in dots]
+    names = [short(dot.name) for dot in dots]
     said = [_said(dot) for dot in dots]
     lines = sorted((marks or {}).items(), key=lambda one: (one[1], one[0]))
     low, high = _axis(dots, [value for _, value in lines])
@@ -243,7 +258,7 @@ def slopes(id: str, title: str, steps: Sequence[Step], stages: Sequence[str]) ->
         stages: names of the columns; those behind the last model are left out.
     """
     shown = stages[: max((step.stage for step in steps), default=0) + 1]
-    names = {step.name: f"{one_line(step.name, LONGEST)} {step.value:.1f}" for step in steps}
+    names = {step.name: f"{short(step.name)} {step.value:.1f}" for step in steps}
     low, high = _axis([Dot(step.name, step.value, step.low, step.high) for step in steps], [])
     widest = max([width_of(name) for name in names.values()] + [80.0])
     left, gap = 36 + widest + 12, widest + 90
@@ -252,7 +267,9 @@ def slopes(id: str, title: str, steps: Sequence[Step], stages: Sequence[str]) ->
     _grid(frame, shown)
     _joints(frame, steps)
     for stage in range(len(shown)):
-        _labels(frame, [step for step in steps if step.stage == stage], names, last=stage == len(shown) - 1)
+        here = [step for step in steps if step.stage == stage]
+        for anchor, shift, placed in _beside(here, steps, last=stage == len(shown) - 1):
+            _labels(frame, placed, names, anchor, shift)
     return frame.svg.whole(id, title, f"{title}. {_told(steps)}")
 
 
@@ -297,15 +314,34 @@ def _joints(frame: _Frame, steps: Sequence[Step]) -> None:
         svg.circle(frame.x(step.stage), frame.y(step.value), 4, _line(number))
 
 
-def _labels(frame: _Frame, steps: Sequence[Step], names: Mapping[str, str], *, last: bool) -> None:
-    """Beside the first and the last column, where no line is; above the dots of those between."""
-    between = not last and any(step.stage for step in steps)
-    wanted = [frame.y(step.high or step.value) - 7 if between else frame.y(step.value) + 4 for step in steps]
-    places = _apart(wanted, frame.top - 14, frame.top + frame.tall + 4)
-    for step, place in zip(steps, places, strict=True):
-        x = frame.x(step.stage)
-        anchor, shift = ("middle", 0) if between else ("start", 9) if last else ("end", -9)
-        frame.svg.text(x + shift, place, names[step.name], anchor, halo=True)
+Placed = tuple[Step, float]
+"""A model, and how far below its dot its name is written."""
+
+
+def _beside(here: Sequence[Step], steps: Sequence[Step], *, last: bool) -> Iterator[tuple[str, float, list[Placed]]]:
+    """Where the names of one stage stand, so that no line of their own runs through them: anchor, shift from the dot, models.
+
+    Left of the first column and right of the last. Between them: right of a model that nothing was trained from; else left, on
+    the side of the line from its parent where that line is not.
+    """
+    values = {step.name: step.value for step in steps}
+    parents = {step.parent for step in steps}
+    ends = [step for step in here if step.name not in parents]
+    if last and any(step.stage for step in here):
+        yield "start", 9, [(step, 4) for step in here]
+    elif not any(step.stage for step in here):
+        yield "end", -9, [(step, 4) for step in here]
+    else:
+        yield "start", 9, [(step, 4) for step in ends]
+        on = [step for step in here if step.name in parents]
+        if len(on) <= CROWD:
+            yield "end", -7, [(step, -7 if values.get(step.parent or "", 0) <= step.value else 17) for step in on]
+
+
+def _labels(frame: _Frame, placed: Sequence[Placed], names: Mapping[str, str], anchor: str, shift: float) -> None:
+    wanted = [frame.y(step.value) + below for step, below in placed]
+    for (step, _), place in zip(placed, _apart(wanted, frame.top - 14, frame.top + frame.tall + 4), strict=True):
+        frame.svg.text(frame.x(step.stage) + shift, place, names[step.name], anchor, halo=True)
 
 
 def _line(number: int) -> str:

@@ -34,9 +34,7 @@ class SheetRow(Frozen):
     """Empty, for people to fill in."""
     annotator: str
     stratum: str
-    """Which rows had the same chance to be drawn; a code that says nothing else."""
-    stratum_size: int
-    drawn: int
+    """Which rows had the same chance to be drawn, and of how many: sealed, another text in each row."""
 
 
 class Label(Frozen):

@@ -121,14 +121,14 @@ def krippendorff_alpha(
 
 
 def bootstrap_kappas(
-    tables: Mapping[Hashable, Sequence[tuple[int, int, float]]], size: int, weights: Weights = "none", seed: int = 0
+    tables: Mapping[Hashable, Sequence[Sequence[tuple[int, int, float]]]], size: int, weights: Weights = "none", seed: int = 0
 ) -> Interval:
     """Percentile interval of kappa, 95%, over items drawn again within their strata (Efron & Tibshirani 1993, section 13).
 
     A draw in which kappa does not exist, because one class is left, counts as no agreement beyond chance: 0.
 
     Args:
-        tables: stratum -> for each item (people's class, judge's class, weight), classes by number.
+        tables: stratum -> for each item, for each of its labels (people's class, judge's class, weight), classes by number.
         size: how many classes there are.
         weights: as of `cohen_kappa`.
         seed: same seed, same interval.
@@ -139,12 +139,12 @@ def bootstrap_kappas(
     summed = numpy.zeros((REPLICATES, size * size))
     for name in sorted(tables, key=_order):
         items = tables[name]
-        cells = numpy.array([i * size + j for i, j, _ in items])
-        weight = numpy.array([w for _, _, w in items])
+        labels = [(place, i * size + j, w) for place, item in enumerate(items) for i, j, w in item]
+        owners, cells, weight = (numpy.array(column) for column in zip(*labels, strict=True))
         times = draw.multinomial(len(items), numpy.full(len(items), 1 / len(items)), size=REPLICATES)
         for cell in numpy.unique(cells):
             inside = cells == cell
-            summed[:, cell] += times[:, inside] @ weight[inside]
+            summed[:, cell] += times[:, owners[inside]] @ weight[inside]
     found = [cohen_kappa(one.reshape(size, size).tolist(), weights) or 0.0 for one in summed]
     low, high = numpy.quantile(found, [0.025, 0.975])
     return Interval(low=float(low), high=float(high), method=f"bootstrap over items, {REPLICATES} draws")
@@ -154,13 +154,17 @@ def kappa_floor(agreement_low: float, table: Counts) -> float | None:
     """Kappa if raters agreed no more often than `agreement_low`: the bound where too few disagreements were seen to draw from.
 
     kappa = 1 - (1 - agreement) / (1 - agreement by chance), the chance taken from the margins as they are.
+
+    Returns:
+        None where one rater used a single class: kappa is 0 there or does not exist, however often they agree.
     """
     kappa, agreed = cohen_kappa(table), raw_agreement(table)
     if agreed is None:
         return None
     rows, columns = [math.fsum(row) for row in table], [math.fsum(column) for column in zip(*table, strict=True)]
     chance = math.fsum(one * other for one, other in zip(rows, columns, strict=True)) / math.fsum(rows) ** 2
-    return None if kappa is None else max(-1.0, 1 - (1 - agreement_low) / (1 - chance))
+    single = min(sum(n > 0 for n in rows), sum(n > 0 for n in columns)) < 2
+    return None if kappa is None or single else max(-1.0, 1 - (1 - agreement_low) / (1 - chance))
 
 
 def flips(one: Sequence[Hashable], other: Sequence[Hashable]) -> tuple[int, int]:

@@ -7,8 +7,9 @@ The weight of the judge, lam, is tuned on the data: a judge that says nothing ab
 All intervals are two-sided 95% and speak of new items of the same kind, as everywhere in this package. The normal ones fail where
 little happened, with 61% instead of 95% for a rate of 1% on 100 labels, and would have no width where nothing did. So:
 
-- a rate with fewer than five events, or non-events, among the labels: the labels alone, Clopper-Pearson (a label on which people
-  are divided is a part of an event, and rounded away from the estimate at each end);
+- a rate with fewer than five events, or non-events, among the labels: the interval of the labels alone, Clopper-Pearson (a label
+  on which people are divided is a part of an event, and rounded away from the estimate at each end), around the same estimate:
+  the labels' own share there and the corrected one elsewhere would be too low on average, by up to 0.9 points at rates of 3-10%;
 - a judge that people contradict fewer than five times: two contradictions are added, one each way, before the variance is taken
   (as Bonett & Price 2012 do for paired rates): that none was seen does not mean that there is none;
 - strata: each brings its own interval, and they are combined by their distances from the estimate (MOVER: Zou & Donner 2008,
@@ -66,8 +67,11 @@ def estimate(
 ) -> Estimate:
     """PPI++ mean of what people would say, from a simple random sample of labels.
 
-    lam = cov(Y, f) / (var(f) (1 + n/M)), clipped to 0..1; value = lam mean_M(f) + mean_n(Y - lam f);
+    lam = cov_n(Y, f) / (var_n(f) (1 + n/M)), clipped to 0..1; value = lam mean_M(f) + mean_n(Y - lam f);
     SE² = lam² var_M(f)/M + var_n(Y - lam f)/n; value ± t(n - 1) SE, clipped to lo..hi (arXiv 2311.01453, sections 2 and 6).
+
+    The variance in lam is that of the labelled items, not of all: with the latter lam is large just when the labels hold more of
+    the judge's positives than they should, which bends the estimate (0.4-0.5 points too low at rates of 10-20%, 100 labels).
 
     Args:
         truth: Y, people's values of the n labelled items, within lo..hi.
@@ -83,15 +87,17 @@ def estimate(
     n, rest = len(truth), len(unlabelled)
     rate = lo == 0 and hi == 1 and 2 * sum(value in (0.0, 1.0) for value in truth) > n
     few = rate and min(sum(truth), n - sum(truth)) < FEW
-    lam = 0.0 if few or n < 2 else _weight(truth, judged, unlabelled)
+    lam = 0.0 if n < 2 else _weight(truth, judged, rest)
+    alone = _labels_alone(truth, rest, rate, lo, hi)
     if lam == 0:
-        return _labels_alone(truth, rest, rate, lo, hi)
-    residuals = [y - lam * f for y, f in zip(truth, judged, strict=True)]
-    value = lam * fmean(unlabelled) + fmean(residuals)
+        return alone
+    value = min(hi, max(lo, lam * fmean(unlabelled) + fmean([y - lam * f for y, f in zip(truth, judged, strict=True)])))
+    if few:
+        low, high = min(value, alone.low), max(value, alone.high)
+        return Estimate(value, low, high, lam, n, rest, "PPI++, clopper-pearson of the labels")
     error = math.sqrt(lam * lam * _variance(unlabelled) / rest + _spread(truth, judged, lam, hi - lo) / n)
     half = _t(n - 1) * error
-    low, high = max(lo, value - half), min(hi, value + half)
-    return Estimate(min(hi, max(lo, value)), low, high, lam, n, rest)
+    return Estimate(value, max(lo, value - half), min(hi, value + half), lam, n, rest)
 
 
 def difference(truth: Sequence[float], judged: Sequence[float], unlabelled: Sequence[float]) -> Estimate:
@@ -231,9 +237,8 @@ def _mover(one: float, other: float, tied: float) -> float:
     return math.sqrt(one * one + other * other + 2 * tied * one * other)
 
 
-def _weight(truth: Sequence[float], judged: Sequence[float], unlabelled: Sequence[float]) -> float:
-    n, rest = len(truth), len(unlabelled)
-    spread = _variance((*judged, *unlabelled))
+def _weight(truth: Sequence[float], judged: Sequence[float], rest: int) -> float:
+    n, spread = len(truth), _variance(judged)
     if not rest or spread == 0:
         return 0.0
     return min(1.0, max(0.0, _covariance(truth, judged) / (spread * (1 + n / rest))))

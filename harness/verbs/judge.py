@@ -19,6 +19,7 @@ def judge(
     key_files: Mapping[str, str] | None = None,
     key_min_confidence: Confidence | None = None,
     judge_concurrency: int = 64,
+    fresh: bool = False,
     runs: Path | None = None,
     watch: Watch | None = None,
 ) -> RunRecord:
@@ -31,6 +32,7 @@ def judge(
         key_files: Benchmark -> own answer key file; '' for all.
         key_min_confidence: Score only samples whose key is at least this sure.
         judge_concurrency: Requests in flight.
+        fresh: Ask the judge again, into a new run, even where its verdicts are cached: a second pass.
         runs: Where runs are kept.
         watch: Called with (stage, done, total).
 
@@ -50,6 +52,8 @@ def judge(
         seed=old.provenance.seed,
         parent=old.id,
         fingerprint=old.provenance.model_fingerprint,
+        made=old.provenance,
         judge_concurrency=judge_concurrency,
+        judge_again=fresh,
     )
     return measure(asked, root, watch).record

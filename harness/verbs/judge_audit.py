@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from harness import folders
@@ -15,7 +15,7 @@ from harness.auditing.rates import corrected, differences, thresholds
 from harness.auditing.sheet import drawn, planned, write_sheet
 from harness.auditing.weighing import Sampled, sample
 from harness.errors import UsageError
-from harness.schema import Annotator, BenchmarkAudit, JudgeAudit, SheetRow, StratumPlan
+from harness.schema import Annotator, BenchmarkAudit, JudgeAudit, RunRecord, SheetRow, StratumPlan
 
 NOBODY = Labels({}, 0, {})
 
@@ -94,6 +94,7 @@ def audit(
         raise UsageError("--against corrects a difference by people's labels; give them with --labels")
     sampled = [sample(mine.record.id, board, said) for board in mine.boards]
     others = {name: open_run(name, root, tasks, level) for name in (*([retest] if retest else []), *versus, *panel)}
+    _check_others(mine, others, panel)
     return JudgeAudit(
         run=mine.record.id,
         model=mine.record.model.name,
@@ -110,6 +111,19 @@ def audit(
         differences=tuple(differences(mine, other, said)) if other else (),
         notes=tuple(_notes(mine, sampled, said, others.get(retest or ""))),
     )
+
+
+def _check_others(mine: Audited, others: Mapping[str, Audited], panel: Sequence[str]) -> None:
+    """A run agrees with itself, and a judge that sits in a panel twice has two votes: neither says anything."""
+    for other in others.values():
+        if other.record.id == mine.record.id:
+            raise UsageError(
+                f"'{other.record.id}' is the run that is audited; name another run of the same responses "
+                "(harness judge RUN --judge …, with --fresh for a second pass of the same judge)"
+            )
+    seats = [others[name].record.id for name in panel]
+    if twice := next((name for name in seats if seats.count(name) > 1), None):
+        raise UsageError(f"run '{twice}' sits in the panel twice")
 
 
 def _benchmark(run: Audited, sampled: Sampled, plan: tuple[StratumPlan, ...], seed: int) -> BenchmarkAudit:
@@ -143,11 +157,24 @@ def _notes(run: Audited, sampled: Sequence[Sampled], said: Labels, again: Audite
     if said.empty:
         yield f"{said.empty:,} rows of the sheets have no label yet and count as not labelled"
     yield from _sample_notes([one for one in sampled if one.items])
-    if again is not None and again.record.provenance.judge != run.record.provenance.judge:
+    if again is not None:
+        yield from _retest_notes(run.record, again.record)
+
+
+def _retest_notes(first: RunRecord, again: RunRecord) -> Iterator[str]:
+    judge = again.provenance.judge
+    if judge != first.provenance.judge:
         yield (
-            f"retest: '{again.record.id}' was judged by {again.record.provenance.judge}, not by "
-            f"{run.record.provenance.judge}: this is no retest but a second judge (--versus)"
+            f"retest: '{again.id}' was judged by {judge}, not by {first.provenance.judge}: this is no retest but a second judge "
+            "(--versus)"
         )
+    elif judge is not None and judge.startswith("openai:") and again.usage.judged == 0:
+        yield (
+            f"retest: '{again.id}' asked its judge nothing, its verdicts come from the cache: that none flipped says nothing; "
+            f"harness judge {first.id} --judge {judge} --fresh asks again"
+        )
+    elif judge is not None and not judge.startswith("openai:"):
+        yield f"retest: {judge} is a program that says the same each time"
 
 
 def _sample_notes(sampled: Sequence[Sampled]) -> Iterator[str]:

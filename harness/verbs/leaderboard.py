@@ -17,8 +17,9 @@ from harness.errors import DataError, Refused, UsageError
 from harness.pairs import Run
 from harness.ranking import published
 from harness.ranking.board import build
-from harness.ranking.entries import entry_of, held_whole, keep, kept, place_of
+from harness.ranking.entries import entry_of, held_whole, keep, place_of
 from harness.ranking.pages import is_fresh, page, save
+from harness.ranking.reading import kept
 from harness.report.leaderboard_html import around, leaderboard_html
 from harness.report.leaderboard_markdown import leaderboard_markdown
 from harness.runs import find_run, load_run
@@ -45,6 +46,8 @@ class Added:
     file: Path
     replaced: str | None
     """Fingerprint of the model whose entry stood there before."""
+    before: str | None = None
+    """Its run."""
 
 
 def leaderboard(
@@ -198,10 +201,12 @@ def _culture(name: str | None, run: Run, known: catalog.Catalog) -> Culture:
 
 def _added(entry: BoardEntry, folder: Path) -> Added:
     file = place_of(folder, entry.culture, entry.name)
-    before = None
+    was, run = None, None
     if file.is_file():
         try:
-            before = next((one.fingerprint for one in kept(folder, entry.culture) if one.name == entry.name), None)
+            was, run = next(
+                ((one.fingerprint, one.run) for one in kept(folder, entry.culture) if one.name == entry.name), (None, None)
+            )
         except DataError:
-            before = "unreadable"
-    return Added(entry, keep(entry, folder), before)
+            was = "unreadable"
+    return Added(entry, keep(entry, folder), was, run)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from harness.errors import EXIT_INCOMPLETE, DataError, HarnessError, UsageError
-from harness.ranking.entries import column, entry_of, keep, kept, ranked
+from harness.ranking.entries import entry_of, keep, ranked
+from harness.ranking.reading import column, kept
 from tests.ranking.made import CHOICE, DEMO, KNOWN, RISK, entry, made, opened, verdicts
 
 
@@ -120,6 +121,50 @@ def test_items_that_do_not_hold_together_are_refused(tmp_path: Path, items: dict
     file = keep(entry(tmp_path / "runs", "a", verdicts(3)), tmp_path / "boards")
     broken(file, items={**json.loads(file.read_text("utf-8"))["items"], "demo_mcq_di": items})
     with pytest.raises(DataError, match=said):
+        kept(tmp_path / "boards", "demo")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"value": 0.99, "interval": {"low": 0.9, "high": 1.0, "method": "wilson"}},
+            "demo_mcq acc: says 0.99, and its items give",
+        ),
+        ({"value": -0.5}, "demo_mcq acc: -0.5 of .* items cannot be"),
+        ({"value": 7.0}, "demo_mcq acc: 7 of .* items cannot be"),
+        ({"value": float("nan")}, "NaN is no number"),
+        ({"interval": {"low": 0.9, "high": 0.1, "method": "wilson"}}, "lies outside its interval, 0.9 to 0.1"),
+        ({"n": 0}, "of 0 items cannot be"),
+        ({"n": 7}, "is of 7 items, and .* have a value"),
+        ({"benchmark": "demo_skills"}, "'demo_skills' is none of its benchmarks"),
+        ({"aggregation": "macro"}, "stands there twice"),
+        ({"scope": "dimension", "name": "CV"}, "stands there twice"),
+        ({"subset": "dev"}, "demo_mcq acc: has no micro average over all items"),
+    ],
+)
+def test_a_score_that_its_items_do_not_give_is_refused(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+    file = keep(entry(tmp_path / "runs", "a", verdicts(3)), tmp_path / "boards")
+    scores = json.loads(file.read_text("utf-8"))["scores"]
+    place = next(i for i, s in enumerate(scores) if (s["metric"], s["scope"], s["aggregation"]) == ("acc", "overall", "micro"))
+    broken(file, scores=[{**one, **change} if i == place else one for i, one in enumerate(scores)])
+    with pytest.raises(DataError, match=said):
+        kept(tmp_path / "boards", "demo")
+
+
+def test_more_verdicts_than_answers_are_refused(tmp_path: Path) -> None:
+    file = keep(entry(tmp_path / "runs", "a", verdicts(3)), tmp_path / "boards")
+    coverage = json.loads(file.read_text("utf-8"))["coverage"]
+    broken(file, coverage=[{**one, "judged": 10**9} for one in coverage])
+    with pytest.raises(DataError, match=r"has 1,000,000,000 of \d+ judged"):
+        kept(tmp_path / "boards", "demo")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"value": Infinity}'])
+def test_a_file_that_no_program_wrote_is_one_line(tmp_path: Path, text: str) -> None:
+    file = keep(entry(tmp_path / "runs", "a", verdicts(3)), tmp_path / "boards")
+    file.write_text(text, "utf-8")
+    with pytest.raises(DataError, match=r"a\.json: not a readable entry"):
         kept(tmp_path / "boards", "demo")
 
 

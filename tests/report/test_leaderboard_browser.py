@@ -34,7 +34,8 @@ window.addEventListener("load", () => {
   found.scroll = page.scrollWidth;
   found.tables = document.querySelectorAll("table").length;
   found.figures = [...document.querySelectorAll("svg")].filter(one => one.getBoundingClientRect().width > 50).length;
-  found.overflowing = [...document.querySelectorAll("svg")].filter(one => one.getBoundingClientRect().right > page.clientWidth + 1).length;
+  found.overflowing = [...document.querySelectorAll("figure")].filter(one => one.getBoundingClientRect().right > page.clientWidth + 1).length;
+  found.smallest = Math.min(...[...document.querySelectorAll("svg text")].map(one => 12 * one.getScreenCTM().a));
   const first = () => [...table.tBodies[0].rows].map(row => row.cells[2].textContent.trim());
   found.before = first();
   const head = [...table.tHead.rows[0].cells].find(cell => cell.textContent.trim() === "model");
@@ -77,7 +78,8 @@ def test_the_page_fits_its_window_and_needs_nothing_else(tmp_path: Path, width: 
     assert seen["errors"] == []
     assert seen["fetched"] == []
     assert seen["scroll"] <= seen["width"]
-    assert seen["overflowing"] == 0
+    assert seen["overflowing"] == 0, "a picture wider than the window is pushed along inside its frame"
+    assert seen["smallest"] >= 9, "pixels of the smallest letters"
     assert seen["tables"] >= 6
     assert seen["figures"] >= 6
 

@@ -7,7 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from harness.report.plots import Dot, Step, fixed, heat_map, intervals, shade, slopes, width_of
+from harness.report.plots import Dot, Step, fixed, heat_map, intervals, shade, short, slopes, width_of
+from harness.report.text import cells
 
 EVIL = '<script>alert(1)</script>"&\u202e'
 STAGES = ("base", "knowledge", "safety")
@@ -105,9 +106,40 @@ def test_a_model_is_joined_with_what_it_was_trained_from_and_with_nothing_else()
 
 
 def test_labels_in_a_column_do_not_lie_upon_one_another() -> None:
-    heights = [float(e.attrib["y"]) for e in parsed("slopes") if tag(e) == "text" and (e.text or "").startswith("kg-")]
-    assert len(heights) == 6
-    assert min(b - a for a, b in zip(sorted(heights), sorted(heights)[1:], strict=False)) >= 15
+    columns: dict[str, list[float]] = {}
+    for element in parsed("slopes"):
+        if tag(element) == "text" and (element.text or "").startswith("kg-"):
+            columns.setdefault(element.attrib["x"], []).append(float(element.attrib["y"]))
+    assert sorted(map(len, columns.values())) == [1, 5], "what something was trained from is named to the left of its dot"
+    for heights in columns.values():
+        assert all(b - a >= 15 for a, b in zip(sorted(heights), sorted(heights)[1:], strict=False))
+
+
+@pytest.mark.parametrize(("before", "below"), [(20.0, False), (80.0, True)])
+def test_a_name_between_two_lines_stands_where_the_line_from_its_parent_is_not(before: float, below: bool) -> None:
+    steps = [Step("base", 0, before), Step("middle", 1, 50.0, parent="base"), Step("end", 2, 60.0, parent="middle")]
+    root = ElementTree.fromstring(slopes("s", "t", steps, ("base", "knowledge", "safety")))
+    label = next(e for e in root if tag(e) == "text" and (e.text or "").startswith("middle"))
+    dot = next(e for e in root if tag(e) == "circle" and float(e.attrib["cx"]) - 7 == float(label.attrib["x"]))
+    assert label.attrib["text-anchor"] == "end"
+    assert (float(label.attrib["y"]) > float(dot.attrib["cy"])) is below
+
+
+def test_of_a_crowd_between_only_those_are_named_that_nothing_was_trained_from() -> None:
+    steps = [Step("base", 0, 10.0), Step("lone-kg", 1, 30.0, parent="base")]
+    for number in range(8):
+        steps += [Step(f"kg-{number}", 1, 20.0 + number, parent="base"), Step(f"safe-{number}", 2, 50.0, parent=f"kg-{number}")]
+    root = ElementTree.fromstring(slopes("s", "t", steps, ("base", "knowledge", "safety")))
+    said = [e.text or "" for e in root if tag(e) == "text"]
+    assert not [text for text in said if text.startswith("kg-")]
+    assert [text for text in said if text.startswith("lone-kg")]
+    assert len([text for text in said if text.startswith("safe-")]) == 8
+
+
+def test_a_long_name_keeps_its_beginning_and_its_end() -> None:
+    assert short("some-model-family-03-7b-chat-safe") == "some-model-fam…03-7b-chat-safe"
+    assert short("a" * 30) == "a" * 30
+    assert cells(short("模型" * 20)) <= 30
 
 
 def relative(colour: str) -> float:

@@ -103,18 +103,26 @@ def test_a_value_that_is_no_class_is_refused() -> None:
 
 def test_the_bootstrap_interval_holds_kappa_and_is_the_same_for_the_same_seed() -> None:
     items = [(i, j, 1.0) for i, row in enumerate(COHEN_1960) for j, n in enumerate(row) for _ in range(n)]
-    found = bootstrap_kappas({"all": items}, 3, seed=1)
-    assert found == bootstrap_kappas({"all": items}, 3, seed=1)
-    assert found != bootstrap_kappas({"all": items}, 3, seed=2)
+    found = bootstrap_kappas({"all": [[one] for one in items]}, 3, seed=1)
+    assert found == bootstrap_kappas({"all": [[one] for one in items]}, 3, seed=1)
+    assert found != bootstrap_kappas({"all": [[one] for one in items]}, 3, seed=2)
     kappa = cohen_kappa(COHEN_1960)
     assert kappa is not None
     assert (found.low, found.high) == pytest.approx((kappa - 1.96 * 0.0548, kappa + 1.96 * 0.0548), abs=0.02)
+
+
+def test_two_labels_of_one_item_are_drawn_together() -> None:
+    items = [(i, j, 1.0) for i, row in enumerate(COHEN_1960) for j, n in enumerate(row) for _ in range(n)]
+    one = bootstrap_kappas({"all": [[item] for item in items]}, 3, seed=1)
+    two = bootstrap_kappas({"all": [[(i, j, w / 2), (i, j, w / 2)] for i, j, w in items]}, 3, seed=1)
+    assert (two.low, two.high) == pytest.approx((one.low, one.high))
 
 
 def test_the_floor_of_kappa_lies_below_one_where_nobody_disagreed() -> None:
     table = [[50, 0], [0, 50]]
     assert kappa_floor(0.96, table) == pytest.approx(0.92)
     assert kappa_floor(0.96, [[100, 0], [0, 0]]) is None
+    assert kappa_floor(0.80, [[96, 0], [4, 0]]) is None, "a judge of one class: kappa is 0, and no agreement would make it other"
 
 
 def test_flips_are_counted() -> None:
