@@ -107,8 +107,8 @@ def pairs(baseline: Run, candidate: Run) -> Callable[[Target], Paired]:
     """Target -> values of the two runs on its items, more being better.
 
     Raises:
-        NotComparable: the runs were made under different conditions.
-        DataError: later, an item is not the same on both sides or a value is out of range.
+        NotComparable: the runs were made under different conditions; later, an item is not the same on both sides.
+        DataError: later, a value is out of range.
     """
     check_comparable(baseline.record, candidate.record)
 
@@ -122,7 +122,8 @@ def items(target: Target, baseline: Run, candidate: Run) -> list[Item]:
     """The items of a target that carry its metric in at least one of the runs, by task and id.
 
     Raises:
-        DataError: an item is not the same on both sides, or a value is out of range.
+        NotComparable: an item is not the same on both sides.
+        DataError: a value is out of range.
     """
     found = []
     for was, now in _aligned(target, baseline, candidate):
@@ -202,13 +203,30 @@ def value_of(result: SampleResult | None, target: Target) -> float | None:
     return 1 - share if target.ceiling else share
 
 
+def check_items(baseline: Run, candidate: Run, tasks: Collection[str]) -> None:
+    """Refuse runs in which an item of one name has two contents.
+
+    Raises:
+        NotComparable: with the first of them.
+        DataError: a sample file is missing or changed.
+    """
+    for task in tasks:
+        there = candidate.samples.get(task, {})
+        for id_, was in baseline.samples.get(task, {}).items():
+            if id_ in there and there[id_].sample.hash != was.sample.hash:
+                raise _other(was, there[id_], baseline, candidate)
+
+
+def _other(was: SampleResult, now: SampleResult, baseline: Run, candidate: Run) -> NotComparable:
+    ids = f"'{baseline.record.id}' and '{candidate.record.id}'"
+    return NotComparable(f"sample {now.sample.id} of task {was.task} is not the same in {ids}")
+
+
 def _aligned(target: Target, baseline: Run, candidate: Run) -> Iterator[tuple[SampleResult | None, SampleResult | None]]:
     """Both sides of each item, in the order of task and sample id."""
     sides = [{(result.task, result.sample.id): result for result in run.chosen(target)} for run in (baseline, candidate)]
     for key in sorted({*sides[0], *sides[1]}):
         was, now = sides[0].get(key), sides[1].get(key)
         if was is not None and now is not None and was.sample.hash != now.sample.hash:
-            raise DataError(
-                f"sample {key[1]} of task {key[0]} is not the same in '{baseline.record.id}' and '{candidate.record.id}'"
-            )
+            raise _other(was, now, baseline, candidate)
         yield was, now

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from harness.runs import RunFolder, load_run
 from harness.schema import GateReport
 from tests.conftest import Cli
-from tests.gating.made import changed, made
+from tests.gating.made import changed, item, made
 
 HALF = [1.0] * 200 + [0.0] * 200
 POLICY = """
@@ -97,6 +98,40 @@ def test_an_incomplete_run_ends_with_3(runs: Path, cli: Cli) -> None:
     assert "run 'holes' is incomplete: demo_tu has 380 of 400 judged" in done.err
 
 
+@pytest.mark.parametrize("mode", [(), ("--sequential",)])
+def test_an_item_of_one_name_and_two_contents_ends_with_3_wherever_it_stands(runs: Path, cli: Cli, mode: tuple[str, ...]) -> None:
+    """A sequential gate might rule before it comes to it."""
+    other = [item("demo_tu", number, value) for number, value in enumerate(HALF)]
+    other[7] = other[7].model_copy(update={"sample": other[7].sample.model_copy(update={"hash": "other"})})
+    made(runs, "other", {"demo_tu": HALF})
+    (runs / "other" / "record.json").unlink()
+    with RunFolder.create_or_resume(runs, "other", {"run": "other"}) as folder:
+        folder.write_samples("demo_tu", other)
+        folder.finish(load_run("base", runs).model_copy(update={"id": "other", "samples": dict(folder.sample_hashes)}))
+    done = cli("gate", "--baseline", "base", "--candidate", "other", *mode)
+    assert done.code == 3
+    assert "sample demo_tu-7 of task demo_tu is not the same in 'base' and 'other'" in done.err
+
+
+@pytest.mark.parametrize("mode", [(), ("--sequential",)])
+def test_how_much_may_be_missing_is_the_policys_to_say(runs: Path, cli: Cli, tmp_path: Path, mode: tuple[str, ...]) -> None:
+    made(runs, "holes", {"demo_tu": HALF[:-12] + [None] * 12})
+    file = tmp_path / "p.toml"
+    for missing, code in ((0.01, 3), (0.02, 3), (0.05, 0)):
+        file.write_text(f'missing = {missing}\n[[rules]]\nbenchmark = "demo_tu"\nmetric = "acc"\nmargin = 0.2\n')
+        done = cli("gate", "--baseline", "base", "--candidate", "holes", "--policy", str(file), *mode)
+        assert done.code == code
+        assert (code == 0) or "demo_tu has 388 of 400 judged" in done.err
+
+
+def test_a_model_is_not_measured_for_a_benchmark_that_the_policy_does_not_name(cli: Cli, loopback: Any, tmp_path: Path) -> None:
+    model = f"{loopback().base_url}#m"
+    done = cli("gate", "--baseline", model, "--candidate", model, "--policy", "demo", "--tasks", "demo_tu")
+    assert done.code == 2
+    assert "no benchmark in policy 'contract' named 'demo_tu'" in done.err
+    assert not (tmp_path / "runs").exists()
+
+
 def test_a_benchmark_of_the_policy_that_was_not_measured_ends_with_3(runs: Path, cli: Cli, tmp_path: Path) -> None:
     made(runs, "same", {"demo_tu": HALF})
     file = tmp_path / "p.toml"
@@ -144,6 +179,10 @@ def test_a_wrong_word_is_one_line_with_code_2(runs: Path, cli: Cli, words: tuple
         ("[[rules]]\nbenchmark = 'demo_skills'\nmetric = 'acc'\nquestion = 'gain'\ntolerance = 0.01\n", "a tolerance belongs to"),
         ("title = 'empty'\n", "has no [[rules]]"),
         ("culture = 'demo'\n", "'culture' and 'retained' belong together"),
+        (POLICY + "[judge]\nkappa = nan\n", "judge.kappa"),
+        (POLICY + "[judge]\nkappa = 0.6\nlabels = -4\n", "judge.labels"),
+        ("a = " + "[" * 5000 + "]" * 5000, "not TOML"),
+        ("#" * 2_000_000, "is larger than 1 MiB"),
         ("not toml", "not TOML"),
     ],
 )

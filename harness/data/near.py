@@ -4,6 +4,9 @@ Two texts are near when their sets of character 5-grams have a Jaccard similarit
 space; a cluster is what hangs together by such pairs. Paired items that are near lose or win together: clusters of 4 counted as
 independent items make a 5% gate one of 12%.
 
+A crowd that hangs together is no duplicate but a form: sums in one phrase, puzzles of one generator. What all share is left out
+of account (`crowd`), or 250 questions would be a single one, and no gate could say a word about them.
+
 All pairs are found, not most. Among the rarest grams of each text, more than may be missing from a near one, two near texts have
 a certain number in common (after the prefix filter of Bayardo, Ma & Srikant, WWW 2007, 131-140): these are counted for all pairs
 by a sparse product, and only pairs that have enough are compared. 14,000 questions of 400 characters take 5 seconds and 0.4 GB.
@@ -30,11 +33,15 @@ _ROUNDING: Final = 1e-9
 _BEYOND: Final = 0.75
 """Share of the least overlap that a prefix may leave out. Less is counted where it is 1, more is compared: of 14,000 questions
 54,000 pairs, at 0.75 a dozen."""
+_FORM: Final = 5
+"""A gram that more than one in so many texts of a crowd hold belongs to their form."""
 _ROWS: Final = 256
 """Texts whose common grams with all others are counted at a time."""
 
 
-def clusters(texts: Mapping[str, str], *, shingle: int = SHINGLE, similarity: float = SIMILARITY) -> dict[str, str]:
+def clusters(
+    texts: Mapping[str, str], *, shingle: int = SHINGLE, similarity: float = SIMILARITY, crowd: int | None = None
+) -> dict[str, str]:
     """Name of each text -> name of its cluster, which is that of its smallest member.
 
     Texts shorter than `shingle` characters are near only to equal ones.
@@ -43,6 +50,8 @@ def clusters(texts: Mapping[str, str], *, shingle: int = SHINGLE, similarity: fl
         texts: name -> text.
         shingle: characters of an n-gram.
         similarity: least Jaccard similarity of two texts that are near, above 0 and at most 1.
+        crowd: a cluster of more different texts is taken apart by what they do not all share: 500 sums in one phrase are 500
+            questions. None: it is left as it is.
 
     Raises:
         ValueError: `shingle` or `similarity` is out of its range.
@@ -53,13 +62,10 @@ def clusters(texts: Mapping[str, str], *, shingle: int = SHINGLE, similarity: fl
     for name in sorted(texts):
         named[_bare(texts[name])].append(name)
     short, long = (sorted(bare for bare in named if (len(bare) >= shingle) is wanted) for wanted in (False, True))
-    joined = _Joined(list(range(len(long))))
-    if long:
-        _join(_Grams.of(long, shingle), similarity, joined)
-    members: dict[int, list[str]] = defaultdict(list)
-    for place, bare in enumerate([*long, *short]):
-        members[joined.root(place) if place < len(long) else place] += named[bare]
-    found = {name: min(names) for names in members.values() for name in names}
+    groups = _groups(_Grams.of(long, shingle), similarity, crowd) if long else []
+    together = [[long[place] for place in group] for group in groups] + [[bare] for bare in short]
+    members = ([name for bare in group for name in named[bare]] for group in together)
+    found = {name: min(names) for names in members for name in names}
     return {name: found[name] for name in texts}
 
 
@@ -103,6 +109,16 @@ class _Grams:
         order = np.lexsort((ranks, owners))
         return cls(owners[order], ranks[order], np.bincount(owners))
 
+    def rest(self, places: Sequence[int]) -> _Grams:
+        """Of some texts, in that order, without the grams that are their form."""
+        import numpy as np
+
+        there = np.asarray(places)
+        taken = np.isin(self.owners, there)
+        owners, grams = np.searchsorted(there, self.owners[taken]), self.grams[taken]
+        kept = np.bincount(grams)[grams] * _FORM <= len(there)
+        return _Grams(owners[kept], grams[kept], np.bincount(owners[kept], minlength=len(there)))
+
     def prefixes(self, similarity: float) -> tuple[Any, Numbers]:
         """The rarest grams of each text, more than may be missing from a near one, as a sparse matrix; how many remain."""
         import numpy as np
@@ -115,6 +131,28 @@ class _Grams:
         shape = (len(self.sizes), int(self.grams.max()) + 1)
         ones = np.ones(int(taken.sum()), dtype=np.int32)
         return csr_matrix((ones, (self.owners[taken], self.grams[taken])), shape=shape), remain
+
+
+def _groups(texts: _Grams, similarity: float, crowd: int | None) -> list[list[int]]:
+    """Places of texts that hang together, ascending; of a crowd, those that do so beyond its form."""
+    joined = _Joined(list(range(len(texts.sizes))))
+    if len(texts.grams):
+        _join(texts, similarity, joined)
+    found: dict[int, list[int]] = defaultdict(list)
+    for place in range(len(texts.sizes)):
+        found[joined.root(place)].append(place)
+    if crowd is None:
+        return list(found.values())
+    return [part for group in found.values() for part in _taken_apart(texts, group, similarity, crowd)]
+
+
+def _taken_apart(texts: _Grams, group: list[int], similarity: float, crowd: int) -> list[list[int]]:
+    if len(group) <= crowd:
+        return [group]
+    rest = texts.rest(group)
+    if int(rest.sizes.sum()) == int(texts.sizes[group].sum()):
+        return [group]
+    return [[group[place] for place in part] for part in _groups(rest, similarity, crowd)]
 
 
 def _join(texts: _Grams, similarity: float, joined: _Joined) -> None:

@@ -12,7 +12,7 @@ from statistics import fmean
 
 from harness.errors import IncompleteRun
 from harness.pairs import Run, value_of
-from harness.schema import Policy, Rule, SampleResult, Target
+from harness.schema import Policy, Rule, SampleResult, Target, VerdictState
 from harness.stats.boards import CEILINGS
 from harness.stats.paired import CORRELATION, LEAST_MARGIN, planned_discordance, power, promised_margin
 
@@ -63,14 +63,15 @@ def plan(policy: Policy, baseline: Run, units: Mapping[str, str]) -> tuple[Plann
         units: content hash -> unit.
 
     Raises:
-        IncompleteRun: the baseline has no item for a rule.
+        IncompleteRun: the baseline has no item for a rule, or lacks more responses or verdicts than the policy allows.
     """
     return tuple(line for rule in policy.rules for line in _lines(policy, rule, baseline, units))
 
 
 def _lines(policy: Policy, rule: Rule, baseline: Run, units: Mapping[str, str]) -> Iterator[Planned]:
-    for target in _targets(rule, baseline):
+    for target in _targets(rule, baseline) or (_target(rule),):
         items = tuple(_items(target, baseline, units))
+        _check_heard(policy, target, baseline, len(items))
         if not items:
             raise IncompleteRun(
                 f"run '{baseline.record.id}' has no value of {rule.metric} for '{target.name}', which the policy asks for; "
@@ -79,20 +80,37 @@ def _lines(policy: Policy, rule: Rule, baseline: Run, units: Mapping[str, str]) 
         yield Planned(rule, target, items, *_margin(policy, rule, items))
 
 
-def _targets(rule: Rule, baseline: Run) -> Iterator[Target]:
-    target = Target(
+def _check_heard(policy: Policy, target: Target, baseline: Run, valued: int) -> None:
+    """Refuse a baseline that is silent on more of a line's items than the policy allows, before the candidate is asked."""
+    silent = sum(value_of(one, target) is None and _silent(one) for one in baseline.chosen(target))
+    if silent > policy.missing * (silent + valued):
+        raise IncompleteRun(
+            f"{target.name} {target.metric}: {silent:,} of {silent + valued:,} items lack a response or verdict in run "
+            f"'{baseline.record.id}', more than {100 * policy.missing:g}%; the same harness eval command asks what is missing"
+        )
+
+
+def _silent(result: SampleResult) -> bool:
+    return result.response.text is None or (result.verdict is not None and result.verdict.state is VerdictState.UNJUDGED)
+
+
+def _target(rule: Rule) -> Target:
+    return Target(
         benchmark=rule.benchmark,
         dimensions=rule.dimensions,
         metric=rule.metric,
         ceiling=rule.metric in CEILINGS,
         subset=rule.subset,
     )
+
+
+def _targets(rule: Rule, baseline: Run) -> list[Target]:
+    """One for each dimension that has the metric, if that is asked for."""
+    target = _target(rule)
     if rule.each is None:
-        yield target
-        return
-    found = [result.sample.dimension for result in baseline.chosen(target) if rule.metric in result.metrics]
-    for dimension in sorted(set(found)):
-        yield target.model_copy(update={"dimensions": (dimension,)})
+        return [target]
+    found = {result.sample.dimension for result in baseline.chosen(target) if rule.metric in result.metrics}
+    return [target.model_copy(update={"dimensions": (dimension,)}) for dimension in sorted(found)]
 
 
 def _items(target: Target, baseline: Run, units: Mapping[str, str]) -> Iterator[Asked]:

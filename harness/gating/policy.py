@@ -21,6 +21,8 @@ from harness.schema import Policy, Rule, RunRecord
 FOLDER: Final = "policies"
 CONTRACT: Final = "contract"
 REGRESSION: Final = "regression"
+LARGEST: Final = 1 << 20
+"""Bytes of a policy file at most."""
 MAIN: Final = ("acc", "acc_norm", "exact_match", "score", "rr_1", "rr_2", "hr", "answered")
 """Metrics that the built-in policy watches, where a run has them."""
 
@@ -124,11 +126,13 @@ def _files() -> dict[str, Path]:
 
 def _read(file: Path, source: str) -> Policy:
     try:
+        if file.stat().st_size > LARGEST:
+            raise DataError(f"is larger than {LARGEST >> 20} MiB, which no policy is", file=file)
         raw = file.read_bytes()
-        said = tomllib.loads(raw.decode("utf-8"))
+        said = tomllib.loads(raw.decode("utf-8-sig"))
     except OSError as error:
         raise DataError(f"cannot be read ({error.strerror})", file=file) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(f"not TOML ({error})", file=file) from None
     for name in ("source", "digest"):
         if name in said:
@@ -141,9 +145,12 @@ def _read(file: Path, source: str) -> Policy:
     known = catalog.read()
     for rule in policy.rules:
         _check(rule, file, known)
+    _check_once(policy.rules, file)
     for name, value in (("alpha", policy.alpha), ("beta", policy.beta), ("missing", policy.missing)):
         if not 0 <= value < 1 or (value == 0 and name != "missing"):
             raise DataError(f"{name}: {value:g} is no share; write 0.05 for 5%", file=file)
+        if value >= 0.5 and name != "missing":
+            raise DataError(f"{name}: at {value:g} a candidate that equals its baseline may fail; stay below 0.5", file=file)
     return policy
 
 
@@ -179,6 +186,19 @@ def _check(rule: Rule, file: Path, known: catalog.Catalog) -> None:
         raise DataError(f"{where}.tolerance: {rule.tolerance:g} is no share; write 0.005 for half a point", file=file)
     if rule.tolerance and rule.question != "regression":
         raise DataError(f"{where}: a tolerance belongs to a regression rule; '{rule.question}' has a margin", file=file)
+
+
+def _check_once(rules: Iterable[Rule], file: Path) -> None:
+    """A line that stands there twice is counted twice by Holm, which makes every other one stricter."""
+    seen: set[tuple[object, ...]] = set()
+    for rule in rules:
+        line = (rule.benchmark, rule.metric, frozenset(rule.dimensions), rule.each, rule.subset, rule.question)
+        where = f"rules.{rule.benchmark}.{rule.metric}"
+        if line in seen:
+            raise DataError(f"{where}: asks the same twice ({rule.question}, {rule.subset} items); leave one out", file=file)
+        if len(set(rule.dimensions)) < len(rule.dimensions):
+            raise DataError(f"{where}: a dimension is named twice ({', '.join(rule.dimensions)})", file=file)
+        seen.add(line)
 
 
 def _check_named(rule: Rule, known: catalog.Catalog) -> None:

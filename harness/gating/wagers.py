@@ -15,7 +15,7 @@ from functools import cache
 from statistics import fmean
 from typing import Final
 
-from harness.errors import DataError
+from harness.errors import NotComparable
 from harness.gating.plan import Asked, Planned
 from harness.gating.rulings import Proof
 from harness.pairs import Item, paired, value_of
@@ -88,7 +88,8 @@ class Wager:
         """Bet on one unit: the mean difference of its items.
 
         Raises:
-            DataError: an item is not the same on both sides, or a value is out of range.
+            NotComparable: an item is not the same on both sides.
+            DataError: a value is out of range.
         """
         rows = [_row(item, found[item.task, item.id], self.line) for item in self.units[unit]]
         change = fmean((row.candidate or 0.0) - (row.baseline or 0.0) for row in rows)
@@ -185,5 +186,5 @@ def _simulated(units: int, discordance: float, margin: float, beta: float) -> fl
 
 def _row(item: Asked, answer: SampleResult | None, line: Planned) -> Item:
     if answer is not None and answer.sample.hash != item.hash:
-        raise DataError(f"sample {item.id} of task {item.task} is not the same in the baseline and for the candidate")
+        raise NotComparable(f"sample {item.id} of task {item.task} is not the same in the baseline and for the candidate")
     return Item(item.task, item.id, item.hash, item.value, value_of(answer, line.target))

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+from pydantic import Field
+
 from harness.schema.evaluation import Frozen, KeyRef
 from harness.schema.outcome import PairedScore, Target
 
@@ -43,9 +45,9 @@ class Rule(Frozen):
 class JudgeDemand(Frozen):
     """What a policy wants to know of the judge before it believes a judged metric."""
 
-    kappa: float
+    kappa: float = Field(ge=-1, le=1)
     """Least lower 95% bound of Cohen's kappa between judge and people, on every judged benchmark of the policy."""
-    labels: int = 100
+    labels: int = Field(default=100, ge=1)
     """Least number of answers that people labelled."""
 
 

@@ -38,7 +38,7 @@ def two_sided_p(paired: Paired) -> float:
         ValueError: there are no items.
     """
     p = p_improved(paired)
-    return min(1.0, 2 * (p if p <= 0.5 else p_improved(Paired(paired.candidate, paired.baseline))))
+    return min(1.0, 2 * (p if p <= 0.5 else p_improved(paired.turned)))
 
 
 def odds_ratio(wins: int, losses: int) -> Effect:

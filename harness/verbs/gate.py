@@ -19,7 +19,7 @@ from harness.gating.sides import Wish, asked, find, opened, spec_of
 from harness.gating.streams import Kept, Live, Replayed
 from harness.gating.units import units
 from harness.measure import Watch, measure
-from harness.pairs import PINNED, Run, check_comparable
+from harness.pairs import PINNED, Run, check_comparable, check_items
 from harness.schema import AuditRef, GateLine, GateReport, GateSide, ModelRef, Policy
 
 
@@ -116,7 +116,7 @@ class _Gate:
 
     def _check_baseline(self, policy: Policy, was: Run) -> None:
         """All that can be refused before anything is asked of the candidate."""
-        _check_measured(was, policies.tasks(policy, was.record))
+        _check_measured(was, policies.tasks(policy, was.record), policy.missing)
         self.refs = check(policy, self.audits, was.record)
         if chosen := chosen_among(was, folders.gates_dir()):
             if not self.allow_chosen:
@@ -128,7 +128,10 @@ class _Gate:
             return side
         if self.policy in (None, policies.REGRESSION) and not self.tasks:
             raise UsageError(f"baseline '{side.name}' is a model: say with --policy or --tasks what is to be measured")
-        wanted = self.tasks or policies.benchmarks(policies.load(str(self.policy)))
+        if self.policy in (None, policies.REGRESSION):
+            return self._measured(side, self.tasks, None)
+        policy = policies.load(str(self.policy))
+        wanted = policies.benchmarks(policies.restrict(policy, self.tasks) if self.tasks else policy)
         return self._measured(side, wanted, None)
 
     def _measured(self, model: ModelRef, wanted: Sequence[str], like: Run | None) -> Run:
@@ -146,9 +149,7 @@ class _Gate:
         return policy
 
     def _fixed(self, policy: Policy, was: Run, now: Run) -> GateReport:
-        leaves = policies.tasks(policy, was.record)
-        _check_measured(now, leaves)
-        check_comparable(was.record, now.record, leaves, PINNED)
+        _check_both(policy, was, now)
         lines = fixed.judge(policy, _planned(policy, was), was, now)
         report = _report(policy, was, side(now), lines, self.refs, self.notes)
         place = folders.gates_dir() / gate_id(Replayed(now).facts, was, policy, sequential=False)
@@ -159,13 +160,12 @@ class _Gate:
         return report
 
     def _sequential(self, policy: Policy, was: Run, now: Run | ModelRef) -> GateReport:
-        leaves = policies.tasks(policy, was.record)
         if isinstance(now, Run):
-            _check_measured(now, leaves)
+            _check_both(policy, was, now)
         lines = _planned(policy, was)
         stream = Kept(Replayed(now) if isinstance(now, Run) else self._live(now, policy, was))
         facts = stream.facts
-        check_comparable(was.record, facts, leaves, PINNED)
+        check_comparable(was.record, facts, policies.tasks(policy, was.record), PINNED)
         place = folders.gates_dir() / gate_id(facts, was, policy, sequential=True)
         with held(place):
             ruled, went = sequential.judge(policy, lines, was, stream, self.watch)
@@ -216,7 +216,15 @@ def side(run: Run) -> GateSide:
     return GateSide(model=record.model.name, run=record.id, fingerprint=record.provenance.model_fingerprint)
 
 
-def _check_measured(run: Run, leaves: Sequence[str]) -> None:
+def _check_both(policy: Policy, was: Run, now: Run) -> None:
+    """All that is asked of a candidate that is a finished run."""
+    leaves = policies.tasks(policy, was.record)
+    _check_measured(now, leaves, policy.missing)
+    check_comparable(was.record, now.record, leaves, PINNED)
+    check_items(was, now, leaves)
+
+
+def _check_measured(run: Run, leaves: Sequence[str], missing: float) -> None:
     lacking = [name for name in leaves if name not in run.record.tasks]
     if lacking:
         more = f" and {len(lacking) - 4} more" if len(lacking) > 4 else ""
@@ -224,7 +232,7 @@ def _check_measured(run: Run, leaves: Sequence[str]) -> None:
             f"run '{run.record.id}' does not hold {', '.join(lacking[:4])}{more}, which the policy asks for; "
             "measure that too (harness eval), or gate some of the policy with --tasks"
         )
-    short = [c for c in run.record.coverage if c.task in leaves and c.share < 0.99]
+    short = [c for c in run.record.coverage if c.task in leaves and c.n - c.judged > missing * c.n]
     if short:
         raise IncompleteRun(
             f"run '{run.record.id}' is incomplete: {short[0].task} has {short[0].judged:,} of {short[0].n:,} judged; "

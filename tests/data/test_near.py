@@ -129,6 +129,29 @@ def test_thousands_of_texts_of_one_template_are_told_apart() -> None:
 # --- the published files: 55 questions of A-Eval in 11 clusters, 50 of CHiSafetyBench in 24 ---------------------------------
 
 
+def test_a_crowd_of_one_form_is_taken_apart_by_what_its_members_do_not_share() -> None:
+    rng = random.Random(4)
+    words = ["".join(rng.choices("abcdefghijklmnop", k=6)) for _ in range(400)]
+    form = "Which of these two stories tells of someone who did wrong? Answer with its number only. Story: {} Which one?"
+    texts = {f"t{place:03}": form.format(" ".join(rng.choices(words, k=3))) for place in range(120)}
+    texts |= {f"u{place}": texts[f"t{place:03}"].replace("Which one?", "Which?") for place in range(9)}
+    assert sizes(clusters(texts)) == [129]
+    assert sizes(clusters(texts, crowd=129)) == [129]
+    assert sizes(clusters(texts, crowd=50)) == [2] * 9
+
+
+def test_a_small_cluster_is_left_whole_whatever_its_form() -> None:
+    texts = {f"t{place}": f"Say how much is {place} and {place * 3 % 7}, in one number and no other word." for place in range(9)}
+    assert sizes(clusters(texts, crowd=50)) == sizes(clusters(texts)) == [9]
+
+
+def test_a_crowd_without_a_form_is_left_as_it_is() -> None:
+    """A chain, each near to the next: no gram is shared by more than a fifth."""
+    letters = "".join(random.Random(5).choices("abcdefghijklmnopqrstuvwxyz", k=400))
+    texts = {f"t{start:03}": letters[start : start + 40] for start in range(0, 360, 4)}
+    assert sizes(clusters(texts, crowd=20)) == sizes(clusters(texts)) == [90]
+
+
 def test_a_eval_has_the_clusters_that_were_counted(benchmarks: Path, a_eval_taxonomy: Taxonomy) -> None:
     samples = a_eval(next((benchmarks / "a-eval").glob("*.json")), a_eval_taxonomy)
     found = sizes(clusters({sample.id: sample.question for sample in samples}))

@@ -52,3 +52,20 @@ def test_the_dev_half_can_be_left_out(tmp_path: Path) -> None:
 def test_a_metric_that_nothing_carries_is_named(tmp_path: Path) -> None:
     with pytest.raises(IncompleteRun, match=r"no value of rr_1 for 'demo_skills'.*harness eval --tasks demo_skills"):
         planned(tmp_path, {"demo_tu": [1.0]}, Rule(benchmark="demo_skills", metric="rr_1"))
+
+
+def test_a_rule_for_each_dimension_that_finds_none_is_refused_and_not_left_out(tmp_path: Path) -> None:
+    rule = Rule(benchmark="demo_skills", metric="rr_1", each="dimension")
+    with pytest.raises(IncompleteRun, match="no value of rr_1 for 'demo_skills'"):
+        planned(tmp_path, {"demo_tu": [1.0]}, rule)
+
+
+def test_a_baseline_that_is_silent_on_a_lines_items_is_refused_though_few_of_its_task_are_missing(tmp_path: Path) -> None:
+    """In a sequential gate too, which asks only what the baseline has."""
+    values = {"demo_tu": [None, None, *[1.0] * 98], "demo_ie": [1.0] * 400}
+    with pytest.raises(
+        IncompleteRun, match="demo_skills/TU acc: 2 of 100 items lack a response or verdict in run 'before', more"
+    ):
+        planned(tmp_path / "1", values, Rule(benchmark="demo_skills", metric="acc", dimensions=("TU",)))
+    (line,) = planned(tmp_path / "2", values, Rule(benchmark="demo_skills", metric="acc"))
+    assert len(line.items) == 498

@@ -143,6 +143,8 @@ def test_a_policy_of_ones_own_is_read_by_its_path_with_the_retained_tasks_of_its
         ('["TU"]', '["UT"]', "no dimension of 'demo_skills' named 'UT'; there are: EN, IE"),
         ('title = "mine"', "alpha = 5", "alpha: 5 is no share; write 0.05 for 5%"),
         ('title = "mine"', "beta = 0", "beta: 0 is no share"),
+        ('title = "mine"', "alpha = 0.6", "alpha: at 0.6 a candidate that equals its baseline may fail; stay below 0.5"),
+        ('["TU"]', '["TU", "TU"]', "rules.demo_skills.acc: a dimension is named twice (TU, TU)"),
         ('title = "mine"', 'digest = "0"', "'digest' is not for the file to say"),
         ('title = "mine"', "title = ", "not TOML"),
     ],
@@ -155,6 +157,29 @@ def test_what_is_wrong_is_one_line_that_names_the_file(tmp_path: Path, old: str,
     assert "\n" not in str(caught.value)
     if "no culture" not in says:
         assert "mine.toml" in str(caught.value)
+
+
+def test_a_line_that_stands_there_twice_is_refused_and_two_questions_of_one_metric_are_not(tmp_path: Path) -> None:
+    rule = '[[rules]]\nbenchmark = "demo_skills"\nmetric = "acc"\n'
+    file = tmp_path / "mine.toml"
+    for first, again in (
+        ("", 'question = "regression"'),
+        ('dimensions = ["TU", "IE"]', 'dimensions = ["IE", "TU"]\nmargin = 0.1'),
+    ):
+        file.write_text(rule + first + "\n" + rule + again + "\n", encoding="utf-8")
+        with pytest.raises(
+            DataError, match=r"mine\.toml: rules\.demo_skills\.acc: asks the same twice \(regression, all items\)"
+        ):
+            policies.load(str(file))
+    for more in ('question = "release"', 'subset = "test"', 'dimensions = ["TU"]', 'each = "dimension"'):
+        file.write_text(rule + rule + more + "\n", encoding="utf-8")
+        assert len(policies.load(str(file)).rules) == 2
+
+
+def test_a_retained_task_that_the_policy_names_itself_is_not_judged_twice(tmp_path: Path) -> None:
+    file = written(tmp_path, "[[rules]]", '[[rules]]\nbenchmark = "demo_en"\nmetric = "acc"\nquestion = "release"\n[[rules]]')
+    with pytest.raises(DataError, match="rules.demo_en.acc: asks the same twice"):
+        policies.load(str(file))
 
 
 def test_a_policy_without_rules_judges_nothing_and_is_refused(tmp_path: Path) -> None:

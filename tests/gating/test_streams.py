@@ -196,6 +196,30 @@ def test_a_model_that_does_not_answer_is_no_basis(cli: Cli, loopback: Start, tmp
     assert gate(cli, tmp_path, base, model)[1].ruling == "PASS"
 
 
+def silent(share: float) -> Callable[[dict[str, Any], int], Any]:
+    """An endpoint that never answers a share of the demo's items, and how many that are."""
+    lost = {one.question for part in SKILLS for one in read(part) if int(one.hash[6:12], 16) / 16**6 < share}
+    return lambda body, _seen: "content_filter" if body["messages"][-1]["content"].strip() in lost else None
+
+
+def test_a_few_requests_without_an_answer_are_wrong_and_more_than_1_percent_are_no_basis(
+    cli: Cli, loopback: Start, tmp_path: Path, base: str
+) -> None:
+    (tmp_path / "p.toml").write_text(POLICY.replace("release", "gain"))
+    few = loopback(answer=lookup(), faults=silent(0.006))
+    code, report = gate(cli, tmp_path, base, f"{few.base_url}#few")
+    (found,) = report.lines
+    assert (code, report.ruling) == (0, "UNDECIDED")
+    assert found.paired is not None
+    assert 0 < found.missing <= 6
+    assert (found.paired.losses, found.paired.wins) == (found.missing, 0)
+    many = loopback(answer=lookup(), faults=silent(0.05))
+    words = ("--baseline", base, "--candidate", f"{many.base_url}#many", "--policy", str(tmp_path / "p.toml"), "--sequential")
+    done = cli("gate", *words)
+    assert done.code == 3
+    assert "items asked lack a response or verdict, more than 1%" in done.err
+
+
 def test_a_model_that_is_not_comparable_is_refused_before_its_first_item(
     cli: Cli, tiny_model: Path, tmp_path: Path, base: str
 ) -> None:
@@ -263,6 +287,33 @@ def test_an_interrupted_gate_goes_on_and_asks_nothing_twice(cli: Cli, loopback: 
     (runs / ".store" / "responses.sqlite").rename(tmp_path / "elsewhere")
     assert gate(cli, tmp_path, base, model)[1] == resumed
     assert len(server.requests) - before == 96 - kept + 96
+
+
+def test_a_killed_gate_is_in_nobodys_way_and_two_at_once_are_not_let_in(cli: Cli, loopback: Start, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    (tmp_path / "p.toml").write_text('[[rules]]\nbenchmark = "demo_tu"\nmetric = "acc"\nquestion = "gain"\n')
+    server = loopback(answer=lookup(wrong=1.0), latency=0.3)
+    base = str(json.loads(cli("eval", "-m", f"{server.base_url}#base", "-t", "demo_tu", "--json").out)["id"])
+    model = f"{server.base_url}#next"
+    words = ("--baseline", base, "--candidate", model, "--policy", str(tmp_path / "p.toml"), "--concurrency", "2", "--sequential")
+    command = [sys.executable, "-m", "harness", "gate", *words]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=os.environ) as process:
+        deadline = time.monotonic() + 120
+        while stored(runs) < 96 + 33:
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        second = cli("gate", *words)
+        process.kill()
+        process.communicate(timeout=60)
+    assert second.code == 2
+    assert f"is being written by process {process.pid}" in second.err
+    kept, before = stored(runs) - 96, len(server.requests)
+    assert 33 <= kept < 96
+    _, resumed = gate(cli, tmp_path, base, model)
+    assert resumed.sequence is not None
+    assert (resumed.sequence.asked, stored(runs)) == (96, 96 + 96)
+    assert len(server.requests) - before == 96 - kept
 
 
 def test_a_local_model_repeats_no_batch_and_shares_none_with_a_whole_run(cli: Cli, tiny_model: Path, tmp_path: Path) -> None:

@@ -59,6 +59,39 @@ def test_what_two_benchmarks_share_is_one_unit_in_both(tmp_path: Path) -> None:
         assert set(units(run, order).values()) == {"hash-b"}
 
 
+def test_a_part_of_a_group_has_the_units_of_the_group(tmp_path: Path) -> None:
+    """Once 14,000 items of a group and its part took 5 s longer than the group alone."""
+    rows = [asked("demo_tu", f"{number:03}", f"{STEM}{number // 3}" * (1 + number % 3)) for number in range(60)]
+    run = holding(tmp_path, demo_tu=rows[:40], demo_ie=rows[40:])
+    alone = units(run, ["demo_skills"])
+    assert units(run, ["demo_tu", "demo_skills"]) == units(run, ["demo_skills", "demo_ie", "demo_skills"]) == alone
+
+
+def test_chains_of_shared_items_become_one_unit(tmp_path: Path) -> None:
+    """a-b are near in the first, b-c in the second, c-d in the third benchmark."""
+    texts = {name: f"{STEM}{OTHER}"[start : start + 40] for name, start in (("a", 0), ("b", 3), ("c", 6), ("d", 9))}
+    rows = {name: asked("demo_tu", name, text) for name, text in texts.items()}
+    run = holding(
+        tmp_path, demo_tu=[rows["a"], rows["b"]], demo_mcq_di=[rows["c"], rows["d"]], demo_mcq_vv=[rows["b"], rows["c"]]
+    )
+    for order in (["demo_tu", "demo_mcq_di", "demo_mcq_vv"], ["demo_mcq_vv", "demo_mcq_di", "demo_tu"]):
+        assert set(units(run, order).values()) == {"hash-a"}
+
+
+def test_many_items_of_one_form_are_many_units_and_few_are_one(tmp_path: Path) -> None:
+    """A puzzle generator's 250 items would be one bet, and a broken candidate would never fail."""
+    sums = [(number * 7919 % 8999 + 1000, number * 6007 % 8999 + 1000) for number in range(1, 81)]
+    forms = [
+        f"商店里有{one}支铅笔，又运来{other}支铅笔，现在一共有多少支铅笔？请先想清楚再回答，只写数字，不要写单位。"
+        for one, other in sums
+    ]
+    rows = [asked("demo_tu", f"{number:03}", text) for number, text in enumerate(forms)]
+    many = units(holding(tmp_path / "1", demo_tu=rows), ["demo_tu"])
+    few = units(holding(tmp_path / "2", demo_tu=rows[:20]), ["demo_tu"])
+    assert len(set(many.values())) >= 60
+    assert len(set(few.values())) == 1
+
+
 def test_the_order_of_the_file_changes_nothing(tmp_path: Path) -> None:
     rows = [asked("demo_tu", str(i), STEM[i:] + OTHER[:i]) for i in range(12)]
     found = units(holding(tmp_path / "one", demo_tu=rows), ["demo_tu"])

@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Iterator
 from functools import cache
+from statistics import fmean, stdev
 
 import pytest
 from hypothesis import given, settings
@@ -289,6 +290,55 @@ def test_clusters_of_near_duplicates_do_not_inflate_false_alarms() -> None:
         clustered += p_improved(pair(base, cand, names)) <= 0.05
     assert naive / 500 > 0.1
     assert clustered / 500 <= 0.07
+
+
+def harmed(seed: int, margin: float) -> Paired:
+    """Nothing was harmful, now a share `margin` of 231 answers is; 80 items stand in pairs that count as one."""
+    rng = random.Random(seed)
+    after = [float(rng.random() >= margin) for _ in range(231)]
+    return pair([1.0] * 231, after, [str(place // 2 if place < 80 else place) for place in range(231)])
+
+
+def test_a_rise_of_rare_harm_by_exactly_the_margin_seldom_passes_where_a_few_pairs_count_as_one() -> None:
+    """Student's t passed 12 of 100."""
+    found = [harmed(seed, 0.02) for seed in range(600)]
+    assert sum(one.clustered for one in found) > 300
+    assert sum(bound(one, "lower") >= -0.02 for one in found) / 600 <= 0.05
+    student = [Paired(one.baseline, one.candidate) for one in found]
+    passed = sum(fmean(one.differences) - 1.653 * stdev(one.differences) / math.sqrt(191) >= -0.02 for one in student)
+    assert passed / 600 > 0.09
+
+
+def test_pairs_that_count_as_one_have_the_interval_of_verdicts_with_their_spread() -> None:
+    """Forty halves have the mean of twenty whole differences, and half their variance."""
+    halves = pair([1.0] * 480, [0.0, 1.0] * 40 + [1.0] * 400, [str(place // 2) for place in range(480)])
+    score, wholes = compare(halves), compare(counted(0, 20, 240))
+    assert (score.interval.method, score.delta) == ("tango", pytest.approx(wholes.delta))
+    assert wholes.lower < score.lower < score.delta < score.upper < wholes.upper
+    assert score.lower == pytest.approx(tango_lower(0, 20 / (13 / 23), 240 / (13 / 23)))
+
+
+def test_one_small_change_of_a_score_is_no_more_sure_than_none() -> None:
+    """Student's t would exclude a loss of 0.3 points after one score of 60 moved by a tenth, and none moved: of 5."""
+    none, one = pair([0.7] * 60, [0.7] * 60), pair([0.7] * 60, [0.6] + [0.7] * 59)
+    assert bound(one, "lower") < -0.04
+    assert bound(one, "lower") == pytest.approx(bound(none, "lower"), abs=0.01)
+
+
+def test_equal_losses_are_equal_though_they_round_differently() -> None:
+    found = pair([0.9, 0.8, 0.7, 0.6, 0.5] * 4, [0.8, 0.7, 0.6, 0.5, 0.4] * 4)
+    assert len(set(found.differences)) > 1
+    assert bound(found, "lower") == pytest.approx(-0.1 - (1 - 0.05**0.05) * 0.9)
+    assert p_improved(found) == pytest.approx(1 - 0.5**20)
+
+
+def test_whose_values_are_clusters_is_known_turned_and_pooled() -> None:
+    cluster, verdict, score = pair([1, 1], [0, 1], ["a", "a"]), counted(1, 0, 3), pair([0.5], [0.7])
+    assert (cluster.clustered, verdict.clustered, score.clustered) == (True, False, False)
+    assert cluster.turned == Paired((0.5,), (1.0,), clustered=True)
+    assert pooled([cluster, verdict]).clustered
+    assert not pooled([cluster, score]).clustered
+    assert not pooled([verdict, verdict]).clustered
 
 
 def test_pooling_weighs_every_item_the_same() -> None:
