@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import typer
 
 from harness.errors import UsageError
 
 By = Literal["dimension", "topic", "level"]
+
+ASKED: Final = "How a model is asked"
+JUDGED: Final = "How replies are judged"
+"""Panels of the help texts: of what most commands never need, below what they are about."""
 
 Model = Annotated[
     str,
@@ -27,58 +31,112 @@ Tasks = Annotated[
 JudgeName = Annotated[
     str,
     typer.Option(
-        "--judge", envvar="HARNESS_JUDGE", help="[b]rules[/] (offline, indicative only), [b]openai:MODEL[/] or [b]none[/]."
+        "--judge",
+        envvar="HARNESS_JUDGE",
+        metavar="JUDGE",
+        help="[b]rules[/] (offline, indicative only), [b]openai:MODEL[/] or [b]none[/].",
+        rich_help_panel=JUDGED,
     ),
 ]
 Threshold = Annotated[
-    float, typer.Option(envvar="HARNESS_THRESHOLD", min=0, max=100, help="ACC of judged scores: share that reach it.")
+    float,
+    typer.Option(
+        envvar="HARNESS_THRESHOLD",
+        min=0,
+        max=100,
+        metavar="T",
+        help="ACC of judged scores: share that reach it.",
+        rich_help_panel=JUDGED,
+    ),
 ]
 OwnThreshold = Annotated[
-    float | None, typer.Option("--threshold", min=0, max=100, help="[default: the run's own]", show_default=False)
+    float | None, typer.Option("--threshold", min=0, max=100, metavar="T", show_default="the run's own", rich_help_panel=JUDGED)
 ]
 Limit = Annotated[
     int | None, typer.Option("--limit", "-L", min=1, help="First N samples of each task; the run is not comparable.")
 ]
-Backend = Annotated[Literal["hf", "vllm"] | None, typer.Option(help="For a path or hub id.  [default: hf]", show_default=False)]
+Backend = Annotated[
+    Literal["hf", "vllm"] | None, typer.Option(help="For a path or hub id.", show_default="hf", rich_help_panel=ASKED)
+]
 BaseUrl = Annotated[
     str | None,
-    typer.Option("--base-url", "--base_url", envvar="HARNESS_MODEL_BASE_URL", help="Endpoint of an openai:NAME model."),
+    typer.Option(
+        "--base-url",
+        envvar="HARNESS_MODEL_BASE_URL",
+        metavar="URL",
+        help="Endpoint of an openai:NAME model.",
+        rich_help_panel=ASKED,
+    ),
 ]
 ModelArgs = Annotated[
     list[str] | None,
-    typer.Option("--model-arg", "--model_args", help="Backend argument, e.g. dtype=float32 (repeatable).", metavar="KEY=VALUE"),
+    typer.Option(
+        "--model-arg",
+        help="Backend argument, e.g. dtype=float32 (repeatable).",
+        metavar="KEY=VALUE",
+        rich_help_panel=ASKED,
+    ),
 ]
 Generation = Annotated[
     list[str] | None,
-    typer.Option("--gen", "--gen_kwargs", help="Generation setting, e.g. max_gen_toks=64 (repeatable).", metavar="KEY=VALUE"),
+    typer.Option(
+        "--gen",
+        help="Generation setting, e.g. max_gen_toks=64 (repeatable).",
+        metavar="KEY=VALUE",
+        rich_help_panel=ASKED,
+    ),
 ]
 ChatTemplate = Annotated[
-    Literal["auto", "none"], typer.Option("--chat-template", "--chat_template", help="[b]none[/] sends plain text.")
+    Literal["auto", "none"], typer.Option("--chat-template", help="[b]none[/] sends plain text.", rich_help_panel=ASKED)
 ]
 BatchSize = Annotated[
     int | None,
-    typer.Option("--batch-size", "--batch_size", "-b", min=1, help="Sequences a batch (hf).  [default: 16]", show_default=False),
+    typer.Option(
+        "--batch-size", "-b", min=1, metavar="N", help="Sequences a batch (hf).", show_default="16", rich_help_panel=ASKED
+    ),
 ]
 Concurrency = Annotated[
-    int, typer.Option(envvar="HARNESS_CONCURRENCY", min=1, help="Requests in flight to an endpoint under test.")
+    int,
+    typer.Option(
+        envvar="HARNESS_CONCURRENCY",
+        min=1,
+        metavar="N",
+        help="Requests in flight to an endpoint under test.",
+        rich_help_panel=ASKED,
+    ),
 ]
 JudgeConcurrency = Annotated[
     int,
     typer.Option(
-        "--judge-concurrency", "--judge_concurrency", envvar="HARNESS_JUDGE_CONCURRENCY", min=1, help="Judge requests in flight."
+        "--judge-concurrency",
+        envvar="HARNESS_JUDGE_CONCURRENCY",
+        min=1,
+        metavar="N",
+        help="Judge requests in flight.",
+        rich_help_panel=JUDGED,
     ),
 ]
 KeyFiles = Annotated[
-    list[str] | None, typer.Option("--keys", help="Own answer key: FILE, or BENCHMARK=FILE (repeatable).", metavar="[NAME=]FILE")
+    list[str] | None,
+    typer.Option(
+        "--keys",
+        help="Own answer key: FILE, or BENCHMARK=FILE (repeatable).",
+        metavar="[NAME=]FILE",
+        rich_help_panel=JUDGED,
+    ),
 ]
 MinConfidence = Annotated[
     Literal["high", "medium", "low"] | None,
-    typer.Option("--key-min-confidence", "--key_min_confidence", help="Score only samples whose key is at least this sure."),
+    typer.Option("--key-min-confidence", help="Score only samples whose key is at least this sure.", rich_help_panel=JUDGED),
 ]
-Seed = Annotated[int, typer.Option(help="Sent to endpoints; part of the run's identity.")]
+Seed = Annotated[int, typer.Option(metavar="N", help="Sent to endpoints; part of the run's identity.", rich_help_panel=ASKED)]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Ask again, into a new run, even where answers are stored.")]
+FreshJudge = Annotated[
+    bool, typer.Option("--fresh", help="Ask the judge again, into a new run, even where its verdicts are cached (--retest).")
+]
 Runs = Annotated[
-    Path | None, typer.Option("--runs", envvar="HARNESS_RUNS", help="Folder of the runs.  [default: runs]", show_default=False)
+    Path | None,
+    typer.Option("--runs", envvar="HARNESS_RUNS", metavar="FOLDER", help="Folder of the runs.", show_default="runs"),
 ]
 TrainerName = Annotated[str, typer.Option("--trainer", envvar="HARNESS_TRAINER", help="[b]harness trainers[/] lists them.")]
 TrainerOptions = Annotated[
@@ -86,14 +144,16 @@ TrainerOptions = Annotated[
 ]
 Mixes = Annotated[
     Path | None,
-    typer.Option("--mixes", envvar="HARNESS_MIXES", help="Folder of the mixes.  [default: mixes]", show_default=False),
+    typer.Option("--mixes", envvar="HARNESS_MIXES", metavar="FOLDER", help="Folder of the mixes.", show_default="mixes"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-Run = Annotated[str, typer.Argument(help="Run id, unique prefix, path, or [b]latest[/].")]
+Run = Annotated[str, typer.Argument(help="Run id, unique prefix, path, or [b]latest[/].", metavar="RUN")]
 ShownBy = Annotated[By, typer.Option(help="Break the scores down by this.")]
 Worst = Annotated[int, typer.Option(min=0, help="Show the N worst samples.")]
 WorstOf = Annotated[str | None, typer.Option("--task", help="Worst samples of this task only.")]
-Metrics = Annotated[str | None, typer.Option("--metric", help="Only these metrics, comma-separated, e.g. acc,hr.")]
+Metrics = Annotated[
+    str | None, typer.Option("--metric", metavar="NAMES", help="Only these metrics, comma-separated, e.g. acc,hr.")
+]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Print GitHub markdown.")]
 TaskName = Annotated[str | None, typer.Argument(help="Show one task or group.")]
 ShowPath = Annotated[bool, typer.Option("--path", help="Print the task folder, for lm-eval's --include_path.")]

@@ -97,6 +97,25 @@ def test_the_gate_job_of_gitlab_gates_what_the_job_before_left(work: Path) -> No
     assert (folder / read(GITLAB)["gate"]["artifacts"]["reports"]["junit"]).is_file()
 
 
+def test_several_candidates_are_refused_and_no_first_one_is_taken(work: Path) -> None:
+    folder = work / "good"
+    made(folder / "downloaded" / "candidate", "other", {"demo_tu": WAS})
+    env = {"BASELINE": "baselines/base", "CANDIDATE": "candidate", "POLICY": "", "STRICT": "false"}
+    assert bash(shell_of("Gate"), folder, **env).returncode == 2
+    (folder / "downloaded" / "candidate").rename(folder / "candidate")
+    (script,) = read(GITLAB)["gate"]["script"]
+    done = bash(script, folder, BASELINE="baselines/base", POLICY="regression")
+    assert (done.returncode, "./candidate" in done.stderr) == (2, True)
+
+
+def test_a_path_that_begins_with_a_hyphen_is_a_path(work: Path) -> None:
+    folder = work / "good"
+    (folder / "baselines").rename(folder / "-x")
+    env = {"BASELINE": "-x/base", "CANDIDATE": "candidate", "POLICY": "", "STRICT": "false"}
+    done = bash(shell_of("Gate"), folder, **env)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 # --- the sticky comment -----------------------------------------------------------------------------------------------------
 
 GH = """#!/usr/bin/env bash
@@ -119,16 +138,17 @@ esac
         ),
         ([(1, "mallory", "MARK\nmine"), (2, "github-actions[bot]", "other")], "--method POST repos/o/r/issues/7/comments"),
         ([(1, "mallory", "MARK\nmine"), (3, "github-actions[bot]", "MARK\nold")], "--method PATCH repos/o/r/issues/comments/3"),
+        ([(1, "github-actions[bot]", None), (3, "github-actions[bot]", "MARK")], "--method PATCH repos/o/r/issues/comments/3"),
     ],
 )
-def test_one_comment_is_renewed_and_nobody_elses(tmp_path: Path, comments: list[tuple[int, str, str]], call: str) -> None:
+def test_one_comment_is_renewed_and_nobody_elses(tmp_path: Path, comments: list[tuple[int, str, str | None]], call: str) -> None:
     mark = "<!-- harness-gate:contract -->"
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "gh").write_text(GH)
     (tmp_path / "bin" / "gh").chmod(0o755)
     (tmp_path / "gate").mkdir()
     (tmp_path / "gate" / "comment.md").write_text(f"{mark}\n## PASS\n")
-    listed = [{"id": one, "user": {"login": who}, "body": text.replace("MARK", mark)} for one, who, text in comments]
+    listed = [{"id": one, "user": {"login": who}, "body": text and text.replace("MARK", mark)} for one, who, text in comments]
     (tmp_path / "comments.json").write_text(json.dumps(listed))
     paths = {"COMMENTS": "repos/o/r/issues/7/comments", "COMMENT": "repos/o/r/issues/comments"}
     done = bash(shell_of("Comment"), tmp_path, before=tmp_path / "bin", **paths)

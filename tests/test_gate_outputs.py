@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import stat
 from collections.abc import Callable
@@ -105,6 +106,26 @@ def test_a_name_that_is_not_known_leaves_no_older_pass_standing(gate: Gate, cli:
     assert (done.code, badge(tmp_path)) == (2, "error")
 
 
+def test_a_gate_that_is_cut_short_leaves_no_older_pass_standing(
+    gate: Gate, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate()
+
+    def cut_short(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("harness.gating.policy.choose", cut_short)
+    assert gate().code == 130
+    assert list((tmp_path / "gate").iterdir()) == []
+
+
+def test_nothing_is_removed_before_it_is_known_that_all_can_be_written(gate: Gate, cli: Cli, tmp_path: Path) -> None:
+    gate()
+    junit = tmp_path / "gate" / "junit.xml"
+    done = cli("gate", "--baseline", "base", "--candidate", "next", f"--junit={junit}", f"--out={tmp_path}")
+    assert (done.code, junit.is_file()) == (2, True)
+
+
 def test_the_refusal_of_a_named_policy_has_the_mark_of_its_report(gate: Gate, tmp_path: Path) -> None:
     policy = tmp_path / "ship.toml"
     policy.write_text('name = "ship it"\n[[rules]]\nbenchmark = "demo_tu"\nmetric = "acc"\n')
@@ -129,6 +150,40 @@ def test_two_outputs_are_never_the_same_file(cli: Cli, tmp_path: Path) -> None:
     done = cli("gate", "--baseline", "a", "--candidate", "b", f"--junit={tmp_path / 'x'}", f"--out={tmp_path / 'x'}")
     assert done.code == 2
     assert "--junit and --out are the same file" in done.err
+
+
+def test_nor_by_two_names_of_it_and_a_link_stays_one(gate: Gate, cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "link.json").symlink_to(tmp_path / "x.json")
+    for other in ("link.json", "runs/../x.json"):
+        done = cli("gate", "--baseline", "a", "--candidate", "b", f"--badge={tmp_path / 'x.json'}", f"--out={tmp_path / other}")
+        assert (done.code, "are the same file" in done.err) == (2, True)
+    assert gate(SAME, f"--out={tmp_path / 'link.json'}").code == 0
+    assert (tmp_path / "link.json").is_symlink()
+    assert json.loads((tmp_path / "x.json").read_text())["ruling"] == "PASS"
+
+
+def test_an_output_is_never_what_the_gate_reads(gate: Gate, tmp_path: Path) -> None:
+    policy = tmp_path / "ship.toml"
+    policy.write_text('[[rules]]\nbenchmark = "demo_tu"\nmetric = "acc"\n')
+    before = policy.read_text()
+    done = gate(SAME, "--policy=ship.toml", f"--junit={policy}")
+    assert (done.code, done.err) == (2, f"harness: --policy and --junit are the same file: {policy}\n")
+    assert policy.read_text() == before
+    record = tmp_path / "runs" / "base" / "record.json"
+    for side in (record, record.parent):
+        done = gate(SAME, f"--baseline={side}", f"--out={record}")
+        assert (done.code, "--baseline and --out are the same file" in done.err) == (2, True)
+    assert json.loads(record.read_text())["id"] == "base"
+
+
+@pytest.mark.parametrize("option", ["--junit", "--comment", "--badge", "--out"])
+def test_a_device_or_pipe_is_not_replaced_by_a_file(cli: Cli, tmp_path: Path, option: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    for name in ("pipe", "link"):
+        done = cli("gate", "--baseline", "a", "--candidate", "b", option, str(tmp_path / name))
+        assert (done.code, "not a regular file" in done.err) == (2, True)
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
 
 
 def test_the_page_goes_to_the_step_summary_where_github_names_one(

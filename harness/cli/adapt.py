@@ -27,18 +27,18 @@ Name = Annotated[
     str | None,
     typer.Option(
         "--name",
-        help="Beginning of the checkpoints' names (NAME-kg, NAME-safe).  [default: the model's]",
+        help="Beginning of the checkpoints' names (NAME-kg, NAME-safe).",
         metavar="[STAGE=]NAME,…",
-        show_default=False,
+        show_default="the model's",
     ),
 ]
 Recipes = Annotated[
     str | None,
     typer.Option(
         "--recipe",
-        help="Recipe of a stage, or one for both.  [default: the culture's]",
+        help="Recipe of a stage, or one for both.",
         metavar="[STAGE=]NAME,…",
-        show_default=False,
+        show_default="the culture's",
     ),
 ]
 Overrides = Annotated[
@@ -55,7 +55,7 @@ Replayed = Annotated[
 ]
 Rows = Annotated[
     list[str] | None,
-    typer.Option("--rows", help="Rows of a mix at most.  [default: the culture's]", metavar="[STAGE=]N", show_default=False),
+    typer.Option("--rows", help="Rows of a mix at most.", metavar="[STAGE=]N", show_default="the culture's"),
 ]
 Without = Annotated[
     list[str] | None,
@@ -64,17 +64,15 @@ Without = Annotated[
 Seed = Annotated[int, typer.Option(help="Of mixes and training.")]
 Checkpoints = Annotated[
     Path | None,
-    typer.Option(
-        "--checkpoints", help="Folder of the checkpoints.  [default: $HARNESS_CHECKPOINTS or checkpoints]", show_default=False
-    ),
+    typer.Option("--checkpoints", help="Folder of the checkpoints.", show_default="$HARNESS_CHECKPOINTS or checkpoints"),
 ]
 Adaptations = Annotated[
     Path | None,
     typer.Option(
         "--adaptations",
         envvar="HARNESS_ADAPTATIONS",
-        help="Folder of the adaptations.  [default: adaptations]",
-        show_default=False,
+        help="Folder of the adaptations.",
+        show_default="adaptations",
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Do nothing: show stages, rows, tokens, steps, time and memory.")]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import typer
 
@@ -18,9 +19,20 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 EXIT_INTERRUPTED = 130
+COMPLAINT: Final = 4000
+"""Columns of an error, which is a line."""
 
 Watch = Callable[[str, int, int], None]
 """(stage, done, total)."""
+
+LM_EVAL: Final = {"model_args": "model-arg", "gen_kwargs": "gen"}
+"""Options that are called otherwise there, and are understood all the same."""
+
+
+def spelled(word: str) -> str:
+    """`batch_size`, as lm-eval writes its options -> `batch-size`."""
+    return LM_EVAL.get(word, word.replace("_", "-"))
+
 
 app = typer.Typer(
     name="harness",
@@ -29,19 +41,36 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
+    context_settings={"token_normalize_func": spelled},
 )
 
 
 def print_json(value: Any) -> None:
-    """Print a value as indented JSON."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    """Print a value as indented JSON; what a terminal would obey, or cannot show, is escaped, so that its value stays."""
+    from harness.report.text import escaped
+
+    typer.echo(escaped(json.dumps(value, ensure_ascii=not _shows_all(sys.stdout), indent=2)))
 
 
 def console() -> Console:
     """Where tables are printed."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    class Piped(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    return Piped(highlight=False)
+
+
+@contextmanager
+def printing() -> Iterator[None]:
+    """Print inside: a reader that has seen enough (`| head`) changes nothing of what the command ends with."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _let_go()
 
 
 @contextmanager
@@ -87,17 +116,45 @@ def main() -> None:
     """Entry point: every error is one line on stderr; `HARNESS_DEBUG=1` adds the traceback of an unexpected one."""
     os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    _open_streams()
     try:
         app()
     except HarnessError as error:
-        typer.echo(f"harness: {error}", err=True)
+        _complain(str(error))
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go()
         sys.exit(EXIT_ERROR)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
     except Exception as error:
         if os.environ.get("HARNESS_DEBUG"):
             raise
-        text = " ".join(str(error).split())[:300]
-        typer.echo(f"harness: unexpected {type(error).__name__}: {text} (HARNESS_DEBUG=1 shows where)", err=True)
+        _complain(f"unexpected {type(error).__name__}: {str(error)[:300]} (HARNESS_DEBUG=1 shows where)")
         sys.exit(EXIT_ERROR)
+
+
+def _complain(text: str) -> None:
+    """One line, whatever a file, a model or the command line put into it."""
+    from harness.report.text import one_line
+
+    typer.echo(f"harness: {one_line(text, COMPLAINT)}", err=True)
+
+
+def _let_go() -> None:
+    """Nobody reads what is printed: let the interpreter's last flush go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _shows_all(stream: TextIO) -> bool:
+    return (stream.encoding or "").lower().replace("-", "") == "utf8"
+
+
+def _open_streams() -> None:
+    """No ruling is lost to a dash that the terminal's encoding lacks (it reads `?`), nor to a stream that is closed."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, io.StringIO())
+        elif isinstance(stream, io.TextIOWrapper) and not _shows_all(stream):
+            stream.reconfigure(errors="replace")

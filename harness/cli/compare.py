@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness import options
-from harness.cli.app import app, console, print_json
+from harness.cli.app import app, console, print_json, printing
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,15 +19,19 @@ if TYPE_CHECKING:
 SHOWN = 3
 """Losses, and gains, that a page shows unless told otherwise."""
 
-Baseline = Annotated[str, typer.Argument(help="What is compared with: run id, unique prefix, path, or [b]latest[/].")]
-Candidate = Annotated[str, typer.Argument(help="What is compared, likewise.")]
-By = Annotated[str, typer.Option("--by", help="Rows below the averages: dimension, topic, level, comma-separated.")]
+Baseline = Annotated[
+    str, typer.Argument(help="What is compared with: run id, unique prefix, path, or [b]latest[/].", metavar="BASELINE")
+]
+Candidate = Annotated[str, typer.Argument(help="What is compared, likewise.", metavar="CANDIDATE")]
+By = Annotated[
+    str, typer.Option("--by", metavar="WORDS", help="Rows below the averages: dimension, topic, level, comma-separated.")
+]
 Some = Annotated[
-    str | None, typer.Option("--tasks", "-t", help="Only these benchmarks or tasks, comma-separated.", show_default=False)
+    str | None, typer.Option("--tasks", "-t", metavar="NAMES", help="Only these benchmarks or tasks, comma-separated.")
 ]
 Flips = Annotated[
     int | None,
-    typer.Option("--flips", min=0, help="Samples lost, and gained, to show.  [default: 3; all in JSON]", show_default=False),
+    typer.Option("--flips", min=0, metavar="N", help="Samples lost, and gained, to show.", show_default="3; in JSON all"),
 ]
 Lost = Annotated[bool, typer.Option("--lost", help="Only samples that were lost.")]
 Gained = Annotated[bool, typer.Option("--gained", help="Only samples that were gained.")]
@@ -35,7 +40,7 @@ AllowDifferent = Annotated[
 ]
 Out = Annotated[
     Path | None,
-    typer.Option("--out", help="Write it to this file too: markdown if it ends in .md, else JSON.", show_default=False),
+    typer.Option("--out", metavar="FILE", help="Write it to this file too: markdown if it ends in .md, else JSON."),
 ]
 
 
@@ -61,7 +66,7 @@ def compare_command(
     found = compare(
         baseline,
         candidate,
-        metrics=options.words(metric) if metric is not None else None,
+        metrics=options.words(metric or "") or None,
         by=options.words(by),
         tasks=options.words(tasks or ""),
         flips=flips,
@@ -72,6 +77,11 @@ def compare_command(
     shown = SHOWN if flips is None else flips
     if out is not None:
         _write(found, out, shown)
+    with printing():
+        _print(found, shown, markdown=markdown, as_json=as_json)
+
+
+def _print(found: Comparison, shown: int, *, markdown: bool, as_json: bool) -> None:
     if as_json:
         print_json(found.model_dump(mode="json"))
     elif markdown:
@@ -92,8 +102,10 @@ def _kind(lost: bool, gained: bool) -> FlipKind | None:
 
 def _write(found: Comparison, out: Path, shown: int) -> None:
     from harness.report.comparison import comparison_markdown
+    from harness.report.text import escaped
     from harness.runs import write
 
-    text = comparison_markdown(found, shown) if out.suffix == ".md" else found.model_dump_json(indent=1) + "\n"
-    write.make_folder(out.parent)
-    write.write_whole(out, [text.encode()])
+    text = comparison_markdown(found, shown) if out.suffix == ".md" else escaped(found.model_dump_json(indent=1)) + "\n"
+    place = Path(os.path.realpath(out))
+    write.make_folder(place.parent)
+    write.write_whole(place, [text.encode()])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 CultureName = Annotated[
     str | None,
-    typer.Option("--culture", help="Name or path.  [default: the one whose benchmarks the run holds]", show_default=False),
+    typer.Option("--culture", help="Name or path.", show_default="the one whose benchmarks the run holds"),
 ]
 Standard = Annotated[
     str | None,

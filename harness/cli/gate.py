@@ -6,17 +6,19 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from harness import options
-from harness.cli.app import app, console, print_json, watched
+from harness.cli.app import COMPLAINT, app, console, print_json, printing, watched
 from harness.cli.gate_files import GateFiles, summary_file
 from harness.errors import EXIT_REFUSED, EXIT_UNDECIDED, HarnessError
 
 if TYPE_CHECKING:
     from harness.schema import GateReport
+
+FILES: Final = "Files for CI"
 
 Baseline = Annotated[
     str, typer.Option("--baseline", help="What is in use: a run, or a model, which is then measured.", metavar="RUN|MODEL")
@@ -29,37 +31,47 @@ PolicyName = Annotated[
     str | None,
     typer.Option(
         "--policy",
-        help="Name or file ([b]harness policies[/] lists them).  [default: the culture's contract, else regression]",
-        show_default=False,
+        metavar="NAME|FILE",
+        help="What must be gained or held ([b]harness policies[/] lists them).",
+        show_default="the contract of the culture that the baseline measured, else regression",
     ),
 ]
 Some = Annotated[
-    str | None, typer.Option("--tasks", "-t", help="Only these benchmarks of the policy, comma-separated.", show_default=False)
+    str | None,
+    typer.Option("--tasks", "-t", metavar="NAMES", help="Only these benchmarks of the policy, comma-separated."),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit 5 if it is undecided.")]
 Sequential = Annotated[
     bool, typer.Option("--sequential", help="Ask the candidate batch by batch, in random order, until the ruling is sure.")
 ]
-Junit = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML: one test case a line.")]
-Comment = Annotated[Path | None, typer.Option("--comment", metavar="FILE", help="Write markdown for a pull request's comment.")]
-Badge = Annotated[Path | None, typer.Option("--badge", metavar="FILE", help="Write a badge, as shields.io reads it.")]
-Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write the report as JSON to this file too.")]
+Junit = Annotated[
+    Path | None,
+    typer.Option("--junit", metavar="FILE", help="JUnit XML: a test case for each line of the policy.", rich_help_panel=FILES),
+]
+Comment = Annotated[
+    Path | None, typer.Option("--comment", metavar="FILE", help="Markdown for a pull request's comment.", rich_help_panel=FILES)
+]
+Badge = Annotated[
+    Path | None, typer.Option("--badge", metavar="FILE", help="A badge, as shields.io reads it.", rich_help_panel=FILES)
+]
+Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="The report as JSON.", rich_help_panel=FILES)]
 Summary = Annotated[
     bool | None,
     typer.Option(
         "--summary/--no-summary",
-        help="Append the page to $GITHUB_STEP_SUMMARY.  [default: where that is set]",
-        show_default=False,
+        help="Append the page to $GITHUB_STEP_SUMMARY.",
+        show_default="where that is set",
+        rich_help_panel=FILES,
     ),
 ]
 Audits = Annotated[
     list[Path] | None,
-    typer.Option("--audit", metavar="FILE", help="What [b]judge-audit --out[/] wrote: how far the judge is known (repeatable)."),
+    typer.Option("--audit", metavar="FILE", help="What [b]judge-audit --out[/] wrote: how good the judge is (repeatable)."),
 ]
 AllowChosen = Annotated[
     bool, typer.Option("--allow-chosen", help="Take a baseline run that was one of several candidates of earlier gates.")
 ]
-Name = Annotated[str | None, typer.Argument(help="Show the rules of this policy, by name or file.")]
+Name = Annotated[str | None, typer.Argument(help="Show the rules of this policy.", metavar="NAME|FILE")]
 
 
 @app.command("gate")
@@ -70,6 +82,11 @@ def gate_command(
     tasks: Some = None,
     sequential: Sequential = False,
     strict: Strict = False,
+    junit: Junit = None,
+    comment: Comment = None,
+    badge: Badge = None,
+    out: Out = None,
+    summary: Summary = None,
     judge: options.JudgeName = "rules",
     threshold: options.Threshold = 90.0,
     backend: options.Backend = None,
@@ -82,22 +99,20 @@ def gate_command(
     audits: Audits = None,
     allow_chosen: AllowChosen = False,
     runs: options.Runs = None,
-    junit: Junit = None,
-    comment: Comment = None,
-    badge: Badge = None,
-    out: Out = None,
-    summary: Summary = None,
     markdown: options.Markdown = False,
     as_json: options.Json = False,
 ) -> None:
     """Rule on a checkpoint: PASS, FAIL (exit 4) or UNDECIDED (exit 5 with --strict), by what two runs prove.
 
-    Exit 3: a run is incomplete, or the two were not measured the same way. Files are written whatever it ends with.
+    Exit 3: a run is incomplete, or the two were not measured the same way. Files for CI are written whatever it ends with.
+
+    Two finished runs need nothing of what is said below on judging and asking. Of a model as baseline it says how; a candidate is
+    judged and asked as its baseline was.
     """
     from harness.verbs.gate import gate
 
     files = GateFiles(junit=junit, comment=comment, badge=badge, out=out, summary=summary_file(summary))
-    files.check()
+    files.prepare(_read(policy, baseline, candidate, audits or [], keys or []))
     with _told(files, policy, baseline, candidate, runs), watched(as_json or markdown) as watch:
         report = gate(
             baseline,
@@ -120,7 +135,8 @@ def gate_command(
             watch=watch,
         )
     files.write(report, strict=strict)
-    _print(report, markdown=markdown, as_json=as_json)
+    with printing():
+        _print(report, markdown=markdown, as_json=as_json)
     if report.ruling == "FAIL":
         raise typer.Exit(EXIT_REFUSED)
     if report.ruling == "UNDECIDED" and strict:
@@ -135,20 +151,31 @@ def policies_command(name: Name = None, markdown: options.Markdown = False, as_j
 
     if name is None:
         found = (*policies.listed(), policies.builtin())
-        if as_json:
-            print_json([one.model_dump(mode="json") for one in found])
-        elif markdown:
-            sys.stdout.write(policies_markdown(found))
-        else:
-            console().print(show_policies(found))
-        return
-    one = policies.builtin() if name == policies.REGRESSION else policies.load(name)
-    if as_json:
-        print_json(one.model_dump(mode="json"))
-    elif markdown:
-        sys.stdout.write(policy_markdown(one))
+        noun: Any = [one.model_dump(mode="json") for one in found]
+        page, shown = policies_markdown(found), show_policies(found)
     else:
-        console().print(show_policy(one))
+        one = policies.builtin() if name == policies.REGRESSION else policies.load(name)
+        noun, page, shown = one.model_dump(mode="json"), policy_markdown(one), show_policy(one)
+    with printing():
+        if as_json:
+            print_json(noun)
+        elif markdown:
+            sys.stdout.write(page)
+        else:
+            console().print(shown)
+
+
+def _read(policy: str | None, baseline: str, candidate: str, audits: list[Path], keys: list[str]) -> dict[str, Path]:
+    """What is read, and was given by its path -> its file."""
+    from harness.runs.layout import RECORD
+
+    found = {"--policy": Path(policy or "").expanduser()}
+    for option, side in (("--baseline", baseline), ("--candidate", candidate)):
+        place = Path(side).expanduser()
+        found[option] = place / RECORD if place.is_dir() else place
+    found |= {f"--audit {file}": file for file in audits}
+    found |= {f"--keys {one}": Path(one.rpartition("=")[2]).expanduser() for one in keys}
+    return {what: file for what, file in found.items() if file.is_file()}
 
 
 @contextmanager
@@ -159,10 +186,11 @@ def _told(files: GateFiles, policy: str | None, baseline: str, candidate: str, r
     except HarnessError as error:
         if not files.wanted:
             raise
+        from harness.report.text import one_line
         from harness.schema import GateRefusal
 
         known = _policy_name(policy, baseline, runs)
-        said = " ".join(str(error).split())
+        said = one_line(str(error), COMPLAINT)
         refusal = GateRefusal(policy=known, baseline=baseline, candidate=candidate, error=said, exit_code=error.exit_code)
         try:
             files.refuse(refusal)

@@ -1,7 +1,8 @@
 """GateReport, or why there is none -> the files that CI reads: JUnit, comment, badge, JSON and the step summary.
 
 Whether they can be written is asked before anything is measured, which may take hours. They are written before the command ends,
-whatever it ends with: a gate that could not rule says so in the same places, so that no earlier PASS is taken for its answer.
+whatever it ends with: a gate that could not rule says so in the same places. One that was killed leaves none: older ones are
+removed first, so that no earlier PASS is taken for its answer.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ import errno
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from harness.errors import UsageError
+from harness.report.text import escaped
 from harness.runs import write
 from harness.schema import GateRefusal, GateReport
 
@@ -40,22 +42,28 @@ class GateFiles:
         """Any file at all."""
         return any(file is not None for _, file in self._named())
 
-    def check(self) -> None:
-        """Make the folders and see that every file can be written.
+    def prepare(self, reads: Mapping[str, Path] | None = None) -> None:
+        """Make the folders, see that every file can be written, and remove what earlier gates wrote (but no step summary).
+
+        Args:
+            reads: what the gate itself reads -> its file; none of them may be written.
 
         Raises:
             DataError: one cannot.
             UsageError: two are the same.
         """
-        found: dict[Path, str] = {}
+        found = {_real(file): what for what, file in (reads or {}).items()}
         for option, file in self._named():
             if file is None:
                 continue
-            if (other := found.setdefault(file.absolute(), option)) != option:
+            if (other := found.setdefault(_real(file), option)) != option:
                 raise UsageError(f"{other} and {option} are the same file: {file}")
-            write.make_folder(file.parent)
+            write.make_folder(_real(file).parent)
             with write.naming(file):
-                _probe(file)
+                _probe(_real(file))
+        for _, file in self._named():
+            if file is not None and file != self.summary:
+                write.remove(_real(file))
 
     def write(self, report: GateReport, *, strict: bool) -> None:
         """Write all that was asked for.
@@ -103,7 +111,7 @@ class GateFiles:
         said = ((self.junit, junit), (self.badge, badge), (self.out, out), (self.comment, comment.encode()))
         for file, content in said:
             if file is not None:
-                write.write_whole(file, [content])
+                write.write_whole(_real(file), [content])
         if self.summary is not None:
             _append(self.summary, page, comment)
 
@@ -129,9 +137,13 @@ def _append(file: Path, page: str, short: str) -> None:
             return
 
 
+def _real(file: Path) -> Path:
+    """Where a link leads to, so that the link stays."""
+    return Path(os.path.realpath(file))
+
+
 def _probe(file: Path) -> None:
-    if file.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    write.check_replaceable(file)
     with tempfile.TemporaryFile(dir=file.parent):
         pass
     if file.exists() and not os.access(file, os.W_OK):
@@ -139,4 +151,4 @@ def _probe(file: Path) -> None:
 
 
 def _json(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n"
+    return escaped(json.dumps(value, ensure_ascii=False, indent=1)).encode() + b"\n"

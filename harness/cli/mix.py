@@ -17,10 +17,8 @@ DiagnosisOf = Annotated[
     str, typer.Option("--diagnosis", "-d", help="JSON file of a diagnosis, or the run that was diagnosed.", metavar="FILE|RUN")
 ]
 Stage = Annotated[Literal["knowledge", "safety"], typer.Option(help="Which stage the rows are for.")]
-CultureName = Annotated[
-    str | None, typer.Option("--culture", help="Name or folder.  [default: the one that was diagnosed]", show_default=False)
-]
-Rows = Annotated[int | None, typer.Option(min=1, help="Rows at most.  [default: the culture's]", show_default=False)]
+CultureName = Annotated[str | None, typer.Option("--culture", help="Name or folder.", show_default="the one that was diagnosed")]
+Rows = Annotated[int | None, typer.Option(min=1, help="Rows at most.", show_default="the culture's")]
 Replayed = Annotated[
     list[str] | None,
     typer.Option("--replay", help="Share of the rows that keeps a benchmark or retained task; 0: none.", metavar="NAME=SHARE"),

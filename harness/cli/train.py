@@ -22,10 +22,8 @@ if TYPE_CHECKING:
 
 Base = Annotated[str, typer.Option("--base", help="What is trained: alias, checkpoint, folder or hub id.")]
 MixName = Annotated[str, typer.Option("--mix", help="What it is trained on: mix id, its folder, or a JSONL file of rows.")]
-Stage = Annotated[Literal["knowledge", "safety"] | None, typer.Option(help="[default: the mix's]", show_default=False)]
-Name = Annotated[
-    str | None, typer.Option("--name", help="Of the checkpoint.  [default: the base's with -kg or -safe]", show_default=False)
-]
+Stage = Annotated[Literal["knowledge", "safety"] | None, typer.Option(help="Of the checkpoint.", show_default="the mix's")]
+Name = Annotated[str | None, typer.Option("--name", help="Of the checkpoint.", show_default="the base's with -kg or -safe")]
 RecipeName = Annotated[
     str, typer.Option("--recipe", help="Preset of hyper-parameters ([b]harness recipes[/] lists them), or a TOML file.")
 ]
@@ -38,8 +36,8 @@ Checkpoints = Annotated[
     typer.Option(
         "--checkpoints",
         envvar="HARNESS_CHECKPOINTS",
-        help="Folder of the checkpoints.  [default: checkpoints]",
-        show_default=False,
+        help="Folder of the checkpoints.",
+        show_default="checkpoints",
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Begin anew; what stands under the name is moved aside, not deleted.")]

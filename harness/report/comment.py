@@ -12,7 +12,7 @@ from typing import Final
 
 from harness.report.blocks import Block, Heading, Lines, Table, blocks_markdown
 from harness.report.gate import detail_blocks, refusal_blocks
-from harness.report.gate_facts import COLUMNS, headline, legend, policy_name, refusal_headline, row
+from harness.report.gate_facts import COLUMNS, NAME, headline, legend, policy_name, refusal_headline, row
 from harness.report.text import count, one_line
 from harness.schema import GateLine, GateRefusal, GateReport
 
@@ -20,8 +20,6 @@ LIMIT: Final = 60_000
 """Characters."""
 SHOWN: Final = 40
 """Lines of the short table; those that failed come first."""
-NAME: Final = 120
-"""Columns of a name."""
 MARKS: Final = {"PASS": "✅", "FAIL": "❌", "UNDECIDED": "❔"}
 SHORT: Final = ("ruling", "line", "baseline", "candidate", "change", "95%", "n")
 

@@ -16,6 +16,7 @@ from rich.text import Text
 from harness.report.blocks import Block, Heading, Lines, blocks_markdown
 from harness.report.differences import ALPHA, metric_title, proven, show_tables, signed, tables
 from harness.report.flips import flip_blocks, show_flips
+from harness.report.gate_facts import NAME, STATEMENT
 from harness.report.text import one_line
 from harness.schema import Comparison, Difference, Flip, FlipKind
 
@@ -36,7 +37,7 @@ def show_comparison(comparison: Comparison, flips: int | None = 3) -> Renderable
     for title, chosen in _flip_parts(comparison, lost, gained):
         parts += ["", Text(title, style="bold"), show_flips(chosen)]
     if comparison.notes:
-        parts += ["", Text("Notes", style="bold"), *(Text(f"· {one_line(note)}") for note in comparison.notes)]
+        parts += ["", Text("Notes", style="bold"), *(Text(f"· {note}") for note in _notes(comparison))]
     return Group(*parts, "", *(Text(line, style="dim") for line in _legend(comparison)))
 
 
@@ -59,21 +60,25 @@ def _blocks(comparison: Comparison, flips: int | None) -> Iterator[Block]:
         yield from flip_blocks(chosen)
     if comparison.notes:
         yield Heading("Notes", 3)
-        yield Lines(comparison.notes)
+        yield Lines(tuple(_notes(comparison)))
     yield Heading("How to read this", 3)
     yield Lines(tuple(_legend(comparison)))
 
 
 def _title(comparison: Comparison) -> str:
-    return f"{one_line(comparison.candidate.model)} against {one_line(comparison.baseline.model)}"
+    return f"{one_line(comparison.candidate.model, NAME)} against {one_line(comparison.baseline.model, NAME)}"
 
 
 def _head(comparison: Comparison) -> tuple[str, ...]:
     return (
-        f"baseline {one_line(comparison.baseline.run or '–')}",
-        f"candidate {one_line(comparison.candidate.run or '–')}",
-        f"judge {one_line(comparison.judge or 'none')} · threshold {comparison.threshold:g}",
+        f"baseline {one_line(comparison.baseline.run or '–', NAME)}",
+        f"candidate {one_line(comparison.candidate.run or '–', NAME)}",
+        f"judge {one_line(comparison.judge or 'none', NAME)} · threshold {comparison.threshold:g}",
     )
+
+
+def _notes(comparison: Comparison) -> Iterator[str]:
+    return (one_line(note, STATEMENT) for note in comparison.notes)
 
 
 def _warnings(comparison: Comparison) -> Iterator[str]:

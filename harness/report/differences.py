@@ -33,7 +33,10 @@ COLUMNS: Final = (
     "MDE80",
     "change, drawn",
 )
-NARROWER: Final = ("change, drawn", "p for all", "effect", "MDE80", "BH", "n", "+/-", "p")
+NARROWER: Final = (
+    *("change, drawn", "p for all", "effect", "MDE80", "BH", "n", "+/-", "p"),
+    *("baseline", "candidate", "proven", "95%"),
+)
 """Columns that give way, in this order."""
 DRAWN: Final = 21
 """Columns of the drawing: zero in the middle."""

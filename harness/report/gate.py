@@ -16,7 +16,9 @@ from rich.text import Text
 from harness.report.blocks import Block, Heading, Lines, Table, blocks_markdown
 from harness.report.gate_facts import (
     COLUMNS,
+    NAME,
     QUESTIONS,
+    STATEMENT,
     UNSHOWN,
     WORDS,
     bets,
@@ -43,11 +45,15 @@ LONGEST: Final = 28
 
 def show_gate(report: GateReport) -> RenderableType:
     """For a terminal."""
-    parts: list[RenderableType] = [_text(headline(report), f"bold {STYLE[report.ruling]}"), _text(f"{one_line(report.why)}."), ""]
+    parts: list[RenderableType] = [
+        _text(headline(report), f"bold {STYLE[report.ruling]}"),
+        _text(f"{one_line(report.why, STATEMENT)}."),
+        "",
+    ]
     parts += [*_listed(facts(report)), _Lines(report)]
     parts += ["", *(_text(line, "dim") for line in margins(report))]
     if report.notes:
-        parts += ["", _text("Notes", "bold"), *(_Hanging("·", Text(one_line(note)), GAP) for note in report.notes)]
+        parts += ["", _text("Notes", "bold"), *(_Hanging("·", Text(note), GAP) for note in _notes(report))]
     return Group(*parts, "", *(_text(line, "dim") for line in legend(report)))
 
 
@@ -63,8 +69,9 @@ def refusal_markdown(refusal: GateRefusal) -> str:
 
 def refusal_blocks(refusal: GateRefusal) -> Iterator[Block]:
     """Why nothing was ruled."""
-    yield Lines((f"Nothing was ruled: {refusal.error}.",), strong=True)
-    yield Lines((f"policy: {refusal.policy}", f"baseline: {refusal.baseline}", f"candidate: {refusal.candidate}"))
+    sides = (("policy", refusal.policy), ("baseline", refusal.baseline), ("candidate", refusal.candidate))
+    yield Lines((f"Nothing was ruled: {one_line(refusal.error, 2 * STATEMENT)}.",), strong=True)
+    yield Lines(tuple(f"{label}: {one_line(text, NAME)}" for label, text in sides))
 
 
 # --- markdown ---------------------------------------------------------------------------------------------------------------
@@ -72,7 +79,7 @@ def refusal_blocks(refusal: GateRefusal) -> Iterator[Block]:
 
 def _blocks(report: GateReport) -> Iterator[Block]:
     yield Heading(headline(report), 1)
-    yield Lines((f"{report.why}.",), strong=True)
+    yield Lines((f"{one_line(report.why, STATEMENT)}.",), strong=True)
     yield from detail_blocks(report)
 
 
@@ -84,7 +91,7 @@ def detail_blocks(report: GateReport) -> Iterator[Block]:
         yield line_table(lines)
     if report.notes:
         yield Heading("Notes", 2)
-        yield Lines(report.notes)
+        yield Lines(tuple(_notes(report)))
     yield Heading("How to read it", 2)
     yield Lines((*margins(report), *legend(report)))
 
@@ -102,6 +109,10 @@ def _bet_cells(line: GateLine) -> tuple[str, str, str]:
     if seen is None:
         return "", "", ""
     return f"{seen.items:,} of {seen.of:,}", evidence(seen.log_e_drop), evidence(seen.log_e_pass)
+
+
+def _notes(report: GateReport) -> Iterator[str]:
+    return (one_line(note, STATEMENT) for note in report.notes)
 
 
 def _title(question: Question) -> str:
@@ -163,7 +174,7 @@ def _any_missing(report: GateReport) -> bool:
 
 
 def _layout(rows: Sequence[tuple[str, ...]], width: int) -> tuple[list[str], dict[str, int]]:
-    """Columns that fit, and how wide each is."""
+    """Columns that fit, and how wide each is; where not even the change fits beside them, names stand on lines of their own."""
     widths = {name: max(cells(name), *(cells(one[place]) for one in rows)) for place, name in enumerate(COLUMNS)}
     widths["line"] = max((cells(one[1]) for one in rows if cells(one[1]) <= LONGEST), default=0)
     kept = list(COLUMNS)
@@ -171,7 +182,8 @@ def _layout(rows: Sequence[tuple[str, ...]], width: int) -> tuple[list[str], dic
         if sum(widths[one] + GAP for one in kept) - GAP <= width:
             break
         kept.remove(name)
-    return kept, widths
+    over = sum(widths[one] + GAP for one in kept) - GAP - width
+    return kept, widths | {"line": max(0, widths["line"] - max(0, over))}
 
 
 def _line(line: GateLine, kept: Sequence[str], widths: dict[str, int], below: Sequence[str]) -> Iterator[RenderableType]:

@@ -33,6 +33,10 @@ NOT_COMPARABLE: Final = 3
 UNSHOWN: Final = "shown"
 """In place of a ruling, on a line of question `report`."""
 
+NAME: Final = 120
+"""Columns of a name; who needs more of it has the report."""
+STATEMENT: Final = 600
+"""Columns of a title, a note or a reason."""
 FINGERPRINT: Final = 16
 """Columns of a model's fingerprint that are shown."""
 
@@ -41,12 +45,12 @@ _SOMETHING: Final = 1e-4
 
 def headline(report: GateReport) -> str:
     """`FAIL: kg against base`."""
-    return f"{report.ruling}: {one_line(report.candidate.model)} against {one_line(report.baseline.model)}"
+    return f"{report.ruling}: {one_line(report.candidate.model, NAME)} against {one_line(report.baseline.model, NAME)}"
 
 
 def refusal_headline(refusal: GateRefusal) -> str:
     """`No ruling (not comparable): kg against base`."""
-    return f"No ruling ({state(refusal)}): {one_line(refusal.candidate)} against {one_line(refusal.baseline)}"
+    return f"No ruling ({state(refusal)}): {one_line(refusal.candidate, NAME)} against {one_line(refusal.baseline, NAME)}"
 
 
 def state(refusal: GateRefusal) -> str:
@@ -64,13 +68,14 @@ def facts(report: GateReport) -> Iterator[tuple[str, str]]:
         agreement = f"kappa {audit.kappa:.2f}, at least {audit.kappa_low:.2f}"
         yield (
             "audit",
-            f"{one_line(audit.judge)} on {one_line(audit.benchmark)}: {agreement} "
-            f"({count(audit.labels, 'label')} of people, run {one_line(audit.run)})",
+            f"{one_line(audit.judge, NAME)} on {one_line(audit.benchmark, NAME)}: {agreement} "
+            f"({count(audit.labels, 'label')} of people, run {one_line(audit.run, NAME)})",
         )
     for name, key in report.keys.items():
         reviewed = "reviewed" if key.reviewed else "not reviewed"
         sure = f", at least {key.min_confidence} confidence" if key.min_confidence else ""
-        yield "keys", f"{one_line(name)}: {one_line(key.version)}, {one_line(key.provenance)}, {reviewed}{sure}"
+        made = f"{one_line(key.version, NAME)}, {one_line(key.provenance, NAME)}"
+        yield "keys", f"{one_line(name, NAME)}: {made}, {reviewed}{sure}"
     yield "missing", _missing(report)
     merged = [f"{line.clusters:,} of {line_name(line)}" for line in report.lines if line.clusters]
     if merged:
@@ -80,19 +85,19 @@ def facts(report: GateReport) -> Iterator[tuple[str, str]]:
         yield (
             "asked",
             f"{seen.asked:,} of {count(seen.of, 'item')} ({100 * seen.share:.1f}%) in {count(seen.batches, 'batch', 'batches')}, "
-            f"in random order (seed {one_line(seen.order)})",
+            f"in random order (seed {one_line(seen.order, STATEMENT)})",
         )
 
 
 def policy_name(policy: Policy) -> str:
     """`zh_cn/contract`, so that two cultures' contracts are told apart; of a file given by its path, the name in it."""
     by_path = policy.source.endswith(".toml") or not policy.source
-    return one_line(policy.name if by_path else policy.source)
+    return one_line(policy.name if by_path else policy.source, NAME)
 
 
 def policy_line(policy: Policy) -> str:
     """`zh_cn/contract: target gained, English kept (sha256 0123456789ab…)`."""
-    title = f": {one_line(policy.title)}" if policy.title else ""
+    title = f": {one_line(policy.title, STATEMENT)}" if policy.title else ""
     return f"{policy_name(policy)}{title} ({f'sha256 {policy.digest[:12]}…' if policy.digest else 'built in'})"
 
 
@@ -133,7 +138,7 @@ def row(line: GateLine) -> tuple[str, ...]:
 def line_name(line: GateLine) -> str:
     """`a_eval acc`, with what else sets it apart."""
     half = ", test" if line.rule.subset == "test" else ""
-    return one_line(line.name) + half
+    return one_line(line.name, NAME) + half
 
 
 def numbers(line: GateLine, columns: Sequence[str] = COLUMNS[WORDS:]) -> str:
@@ -212,15 +217,15 @@ def _value(share: float, ceiling: bool) -> str:
 
 
 def _side(side: GateSide) -> str:
-    run = f"run {one_line(side.run)}" if side.run else "asked until the verdict, no run"
-    return f"{one_line(side.model)}, {run}, fingerprint {one_line(side.fingerprint, FINGERPRINT)}"
+    run = f"run {one_line(side.run, NAME)}" if side.run else "asked until the verdict, no run"
+    return f"{one_line(side.model, NAME)}, {run}, fingerprint {one_line(side.fingerprint, FINGERPRINT)}"
 
 
 def _judge(report: GateReport) -> str:
     if report.judge is None:
         return "none"
     told = "" if report.audits else "; no audit says how well it agrees with people"
-    return f"under judge {one_line(report.judge)}, threshold {report.threshold:g}{told}"
+    return f"under judge {one_line(report.judge, NAME)}, threshold {report.threshold:g}{told}"
 
 
 def _missing(report: GateReport) -> str:

@@ -13,7 +13,7 @@ from typing import Final
 from xml.etree import ElementTree as ET
 
 from harness.report.gate_facts import BLOCKING, bets, facts, headline, line_name, numbers, policy_name, refusal_headline, state
-from harness.report.text import one_line
+from harness.report.text import clean, one_line
 from harness.schema import GateLine, GateRefusal, GateReport
 
 LONGEST: Final = 2000
@@ -87,13 +87,14 @@ def _properties(report: GateReport) -> list[tuple[str, str]]:
 
 
 def _file(name: str, properties: Iterable[tuple[str, str]], cases: list[ET.Element]) -> bytes:
-    counts = {f"{kind}s": str(sum(case.find(kind) is not None for case in cases)) for kind in ("failure", "error")}
+    found = {f"{kind}s": str(sum(case.find(kind) is not None for case in cases)) for kind in ("failure", "error")}
+    counts = {"tests": str(len(cases)), **found, "time": "0"}
     skipped = str(sum(case.find("skipped") is not None for case in cases))
-    suite = _element("testsuite", name=name, tests=str(len(cases)), **counts, skipped=skipped, time="0")
+    suite = _element("testsuite", name=name, **counts, skipped=skipped)
     known = ET.SubElement(suite, "properties")
     known.extend(_element("property", name=one, value=value) for one, value in properties)
     suite.extend(cases)
-    root = ET.Element("testsuites")
+    root = _element("testsuites", name=name, **counts)
     root.append(suite)
     ET.indent(root, " ")
     return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
@@ -102,7 +103,7 @@ def _file(name: str, properties: Iterable[tuple[str, str]], cases: list[ET.Eleme
 def _element(tag: str, text: str | None = None, **attributes: str) -> ET.Element:
     made = ET.Element(tag, {name: one_line(_valid(value), LONGEST) for name, value in attributes.items()})
     if text is not None:
-        made.text = _valid(text)
+        made.text = clean(_valid(text))
     return made
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import RenderableType
 
 from harness.report.blocks import Block, Heading, Lines, Table, blocks_console, blocks_markdown
-from harness.report.gate_facts import ABSENT, QUESTIONS, policy_line, policy_name
+from harness.report.gate_facts import ABSENT, QUESTIONS, STATEMENT, policy_line, policy_name
 from harness.report.text import one_line
 from harness.schema import Policy, Rule
 
@@ -36,7 +36,9 @@ def policy_markdown(policy: Policy) -> str:
 
 
 def _list(found: Sequence[Policy]) -> Table:
-    rows = tuple((policy_name(one), one.title, str(len(one.rules)) if one.rules else ABSENT) for one in found)
+    rows = tuple(
+        (policy_name(one), one_line(one.title, STATEMENT), str(len(one.rules)) if one.rules else ABSENT) for one in found
+    )
     return Table(("policy", "title", "rules"), rows, left=2)
 
 

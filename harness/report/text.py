@@ -14,7 +14,6 @@ _UNSAFE = re.compile(
     "\ud800-\udfff\ufff9-\ufffb]"  # half pairs and annotation marks
 )
 
-
 _NO_SHARE = re.compile(r"(^|_)(perplexity|bits_per_byte|loglikelihood|bleu|chrf|ter)(_|\+|$)")
 """Metrics of lm-eval that are no shares."""
 
@@ -22,6 +21,11 @@ _NO_SHARE = re.compile(r"(^|_)(perplexity|bits_per_byte|loglikelihood|bleu|chrf|
 def clean(text: str) -> str:
     """The text with all that could steer a terminal or reorder a line made visible as U+FFFD; line breaks and tabs stay."""
     return _UNSAFE.sub("\ufffd", text.replace("\r\n", "\n").replace("\u2028", "\n").replace("\u2029", "\n"))
+
+
+def escaped(json: str) -> str:
+    """JSON that says the same without a character that `clean` would take out."""
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", json)
 
 
 def one_line(text: str, limit: int | None = None) -> str:

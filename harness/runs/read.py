@@ -116,10 +116,11 @@ def read_events(folder: Path) -> list[dict[str, Any]]:
 def run_ids(root: Path) -> list[str]:
     """Folders under `root` that hold a run, finished or not; hidden folders are not runs."""
     try:
-        names = [entry.name for entry in os.scandir(root) if not entry.name.startswith(".") and entry.is_dir()]
+        names = [entry.name for entry in root.iterdir()]
     except OSError:
         return []
-    return sorted(name for name in names if (root / name / RECORD).is_file() or (root / name / SPEC).is_file())
+    found = (name for name in names if not name.startswith("."))
+    return sorted(name for name in found if (root / name / RECORD).is_file() or (root / name / SPEC).is_file())
 
 
 def _looks_like_a_path(ref: str) -> bool:

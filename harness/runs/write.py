@@ -8,6 +8,7 @@ refuses becomes a DataError that names the file.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -58,6 +59,7 @@ def write_whole(path: Path, parts: Iterable[bytes]) -> str:
     digest = hashlib.sha256()
     temp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with naming(path):
+        check_replaceable(path)
         try:
             with temp.open("wb") as file:
                 for part in parts:
@@ -71,6 +73,18 @@ def write_whole(path: Path, parts: Iterable[bytes]) -> str:
             raise
         sync_folder(path.parent)
     return digest.hexdigest()
+
+
+def check_replaceable(path: Path) -> None:
+    """See that a rename may put a file in the place of what stands there: done by root, it would be the end of `/dev/null`.
+
+    Raises:
+        OSError: it is a folder, a device, a pipe or a socket.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "not a regular file")
 
 
 def append_line(path: Path, line: str) -> None:

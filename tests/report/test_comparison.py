@@ -58,6 +58,22 @@ def test_a_row_shows_both_values_the_change_its_interval_and_what_changed(found:
     ]
 
 
+def test_where_hardly_anything_fits_a_row_is_a_name_and_a_whole_change(found: Comparison, render: Render) -> None:
+    for width, columns in ((24, 2), (40, 3)):
+        page = render(show_comparison(found), width)
+        head = line(page, "dimension  ")
+        assert len(head.split()) == columns
+        assert line(page, "TU  ").split()[:2] == ["TU", "-45.0"]
+
+
+def test_a_text_without_end_is_no_page_without_end(found: Comparison, render: Render) -> None:
+    endless = "长" * 100_000
+    side = found.baseline.model_copy(update={"model": endless, "run": endless})
+    long = found.model_copy(update={"baseline": side, "judge": endless, "notes": (endless,)})
+    assert len(comparison_markdown(long)) < len(comparison_markdown(found)) + 3_000
+    assert len(render(show_comparison(long), 80)) < 30_000
+
+
 @pytest.mark.parametrize("width", [80, 100, 120, 160, 220])
 def test_no_line_is_wider_than_the_terminal_and_no_number_is_broken(found: Comparison, render: Render, width: int) -> None:
     page = render(show_comparison(found), width)

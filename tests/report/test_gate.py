@@ -23,7 +23,7 @@ def test_the_page_is_what_the_golden_file_says() -> None:
     matches("gate.md", gate_markdown(report()))
 
 
-@pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 200])
+@pytest.mark.parametrize("width", [24, 40, 60, 80, 100, 120, 200])
 @pytest.mark.parametrize("made", [report(), sequential()], ids=["fixed", "sequential"])
 def test_no_line_is_wider_than_the_terminal_and_none_ends_in_blanks(render: Render, width: int, made: GateReport) -> None:
     for shown in render(show_gate(made), width).splitlines():
@@ -48,6 +48,29 @@ def test_what_a_column_has_no_room_for_is_said_below_the_line(render: Render, wi
     for one in LINES:
         for name, cell in zip(COLUMNS, row(one), strict=True):
             assert cell in said or cell == "–", (name, width)
+
+
+@pytest.mark.parametrize("width", [24, 32, 40, 48])
+def test_where_hardly_anything_fits_a_change_is_still_a_whole_number(render: Render, width: int) -> None:
+    words = render(show_gate(report()), width).split()
+    for one in LINES:
+        assert one.paired is None or signed(one.paired.delta) in words
+
+
+def test_a_text_without_end_is_no_page_without_end(render: Render) -> None:
+    endless = "长" * 100_000
+    side = report().baseline.model_copy(update={"model": endless, "run": endless})
+    long = report(
+        line(dimensions=(endless,)),
+        judge=endless,
+        why=endless,
+        notes=(endless,),
+        baseline=side,
+        policy=POLICY.model_copy(update={"title": endless}),
+    )
+    assert len(render(show_gate(long), 80)) + len(gate_markdown(long)) < 20_000
+    said = refusal().model_copy(update={"error": endless, "baseline": endless})
+    assert len(refusal_markdown(said)) < 5_000
 
 
 def test_the_ruling_and_why_come_first(render: Render) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -106,6 +107,44 @@ def test_the_same_report_gives_the_same_bytes_and_no_time() -> None:
     again = GateReport.model_validate_json(report().model_dump_json())
     assert junit(again) == junit(report())
     assert {one.get("time") for one in suite(junit(report())).iter("testcase")} == {"0"}
+
+
+ALLOWED = {
+    "testsuites": ({"name", "tests", "failures", "errors", "time"}, {"testsuite"}),
+    "testsuite": ({"name", "tests", "failures", "errors", "skipped", "time"}, {"properties", "testcase"}),
+    "properties": (set(), {"property"}),
+    "property": ({"name", "value"}, set()),
+    "testcase": ({"classname", "name", "time"}, {"skipped", "error", "failure", "system-out"}),
+    "failure": ({"type", "message"}, set()),
+    "error": ({"type", "message"}, set()),
+    "skipped": ({"message"}, set()),
+    "system-out": (set(), set()),
+}
+"""Of junit-10.xsd, which Jenkins publishes: attributes and children, as far as they are used here."""
+
+
+@pytest.mark.parametrize("parser", ["xml.etree.ElementTree", "lxml.etree"])
+@pytest.mark.parametrize(
+    "written", [junit(report()), junit(report(), strict=True), junit(sequential()), refusal_junit(refusal())], ids=range(4)
+)
+def test_it_keeps_the_rules_that_ci_servers_check_it_by(parser: str, written: bytes) -> None:
+    root: Any = pytest.importorskip(parser).fromstring(written)
+    for element in root.iter():
+        attributes, children = ALLOWED[element.tag]
+        assert set(element.attrib) <= attributes
+        assert {child.tag for child in element} <= children
+        assert len(element) <= 1 or element.tag != "testcase"
+    (head,) = root
+    assert head[0].tag == "properties"
+    for of in (root, head):
+        assert (of.get("tests"), of.get("time")) == (str(len(head.findall("testcase"))), "0")
+        assert of.get("failures") == str(len(list(head.iter("failure"))))
+        assert of.get("errors") == str(len(list(head.iter("error"))))
+    assert head.get("skipped") == str(len(list(head.iter("skipped"))))
+
+
+def test_what_is_said_of_an_error_steers_no_terminal() -> None:
+    assert "\x9b" not in refusal_junit(refusal().model_copy(update={"error": "a\x9b2J\u202eb"})).decode()
 
 
 def test_a_gate_that_could_not_rule_is_one_error() -> None:

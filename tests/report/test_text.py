@@ -1,13 +1,22 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from harness.report.text import cells, clean, count, duration, interval_text, moment, number, one_line
+from harness.report.text import cells, clean, count, duration, escaped, interval_text, moment, number, one_line
 from harness.schema import Interval
 
 
 def test_control_characters_become_visible_and_line_breaks_stay() -> None:
     assert clean("a\x1b[0m\r\nb\tc\x00\u2028d") == "a\ufffd[0m\nb\tc\ufffd\nd"
+
+
+def test_json_keeps_its_value_and_loses_what_a_terminal_would_obey() -> None:
+    value = ["a\x1b\x7f\x9b\u202e\ud800", "b\nc\t中"]
+    text = escaped(json.dumps(value, ensure_ascii=False, indent=1))
+    assert json.loads(text) == value
+    assert clean(text) == text
 
 
 def test_a_line_is_cut_by_columns_not_characters() -> None:

@@ -33,6 +33,15 @@ def test_a_run_is_found_by_id_prefix_path_record_file_and_latest(root: Path) -> 
         assert load_run(ref, root) == made
 
 
+def test_a_link_that_leads_nowhere_hides_no_other_run(root: Path) -> None:
+    made = finished(root, "alpha-1")
+    (root / "loop").symlink_to("loop")
+    (root / "gone").symlink_to("nowhere")
+    (root / "file").write_text("")
+    assert load_run("alpha-1", root) == made
+    assert [run.id for run in list_runs(root)] == ["alpha-1"]
+
+
 def test_runs_are_looked_for_where_the_environment_says(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = finished(root, "alpha-1")
     monkeypatch.setenv("HARNESS_RUNS", str(root))
