@@ -106,8 +106,7 @@ def gate_command(
 
     Exit 3: a run is incomplete, or the two were not measured the same way. Files for CI are written whatever it ends with.
 
-    Two finished runs need nothing of what is said below on judging and asking. Of a model as baseline it says how; a candidate is
-    judged and asked as its baseline was.
+    How replies are judged and a model is asked matters only to a baseline that is a model; a candidate is judged and asked likewise.
     """
     from harness.verbs.gate import gate
 
