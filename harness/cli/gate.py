@@ -106,7 +106,7 @@ def gate_command(
 
     Exit 3: a run is incomplete, or the two were not measured the same way. Files for CI are written whatever it ends with.
 
-    How replies are judged and a model is asked matters only to a baseline that is a model; a candidate is judged and asked likewise.
+    How replies are judged and a model is asked matters only to a baseline that is a model; a candidate goes by its baseline.
     """
     from harness.verbs.gate import gate
 
