@@ -20,7 +20,7 @@ from harness.pairs import Run
 from harness.runs import find_run, load_run
 from harness.runs.layout import RECORD, SPEC
 from harness.runs.read import run_ids
-from harness.schema import ModelRef, RunRecord
+from harness.schema import GateSide, ModelRef, RunRecord
 
 SAME: Final = ("judge", "threshold", "key_min_confidence", "generation", "chat_template", "seed")
 """What a model takes over from the spec of the run it is compared with."""
@@ -67,6 +67,12 @@ def opened(name: str, runs: Path) -> Run:
     place = find_run(name, runs)
     folder = place if place.is_dir() else place.parent
     return Run(load_run(place, folder.parent), folder.parent, catalog.read(), folder)
+
+
+def side_of(run: Run) -> GateSide:
+    """A run as one side of a report."""
+    record = run.record
+    return GateSide(model=record.model.name, run=record.id, fingerprint=record.provenance.model_fingerprint)
 
 
 def asked(

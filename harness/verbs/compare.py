@@ -15,9 +15,8 @@ from harness.comparing.boards import boards
 from harness.comparing.flips import flips as flipped
 from harness.comparing.sides import Sides
 from harness.errors import unknown
-from harness.gating.sides import opened
-from harness.pairs import Run
-from harness.schema import Comparison, FlipKind, GateSide, Scope
+from harness.gating.sides import opened, side_of
+from harness.schema import Comparison, FlipKind, Scope
 from harness.stats.differences import differences
 
 BY: Final[tuple[Scope, ...]] = ("dimension", "topic", "level")
@@ -61,8 +60,8 @@ def compare(
     scopes = tuple(scope for scope in BY if scope in by)
     changed = flipped(found)
     return Comparison(
-        baseline=_side(sides.baseline),
-        candidate=_side(sides.candidate),
+        baseline=side_of(sides.baseline),
+        candidate=side_of(sides.candidate),
         judge=sides.baseline.record.provenance.judge,
         threshold=sides.baseline.record.provenance.threshold,
         different=sides.different,
@@ -73,8 +72,3 @@ def compare(
         flips=tuple(flip for one in ("lost", "gained") if kind in (None, one) for flip in changed[one][:flips]),
         notes=tuple(sides.notes()),
     )
-
-
-def _side(run: Run) -> GateSide:
-    record = run.record
-    return GateSide(model=record.model.name, run=record.id, fingerprint=record.provenance.model_fingerprint)

@@ -15,7 +15,7 @@ from harness.gating.folder import gate_id, held, keep, save
 from harness.gating.plan import Planned, plan
 from harness.gating.rulings import rule_all
 from harness.gating.selection import chosen_among
-from harness.gating.sides import Wish, asked, find, opened, spec_of
+from harness.gating.sides import Wish, asked, find, opened, side_of, spec_of
 from harness.gating.streams import Kept, Live, Replayed
 from harness.gating.units import units
 from harness.measure import Watch, measure
@@ -103,8 +103,8 @@ class _Gate:
         self.notes: tuple[str, ...] = ()
 
     def go(self, baseline: str, candidate: str, sequential: bool) -> GateReport:
-        was = self._baseline(find(baseline, self.root, self.wish))
-        now = find(candidate, self.root, self.wish)
+        first, now = (find(name, self.root, self.wish) for name in (baseline, candidate))
+        was = self._baseline(first)
         if isinstance(now, Run) and now.folder.resolve() == was.folder.resolve():
             raise UsageError(f"baseline and candidate are the same run, '{was.record.id}'")
         policy = self._policy(was, now)
@@ -151,7 +151,7 @@ class _Gate:
     def _fixed(self, policy: Policy, was: Run, now: Run) -> GateReport:
         _check_both(policy, was, now)
         lines = fixed.judge(policy, _planned(policy, was), was, now)
-        report = _report(policy, was, side(now), lines, self.refs, self.notes)
+        report = _report(policy, was, side_of(now), lines, self.refs, self.notes)
         place = folders.gates_dir() / gate_id(Replayed(now).facts, was, policy, sequential=False)
         try:
             keep(place, report)
@@ -196,7 +196,7 @@ def _report(
     made = was.record.provenance
     return GateReport(
         policy=policy,
-        baseline=side(was),
+        baseline=side_of(was),
         candidate=candidate,
         judge=made.judge,
         threshold=made.threshold,
@@ -208,12 +208,6 @@ def _report(
         notes=(*notes, *unaudited(policy, was.record, audits)),
         **more,
     )
-
-
-def side(run: Run) -> GateSide:
-    """A run as one side of a report."""
-    record = run.record
-    return GateSide(model=record.model.name, run=record.id, fingerprint=record.provenance.model_fingerprint)
 
 
 def _check_both(policy: Policy, was: Run, now: Run) -> None:

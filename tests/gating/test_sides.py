@@ -87,3 +87,10 @@ def test_two_models_need_a_policy(tmp_path: Path) -> None:
         gate(one, two, runs=tmp_path / "runs")
     (tmp_path / "p.toml").write_text(RULE)
     assert gate(one, two, str(tmp_path / "p.toml"), runs=tmp_path / "runs").ruling == "PASS"
+
+
+def test_a_misspelt_candidate_is_refused_before_the_baseline_is_measured(tmp_path: Path) -> None:
+    (tmp_path / "p.toml").write_text(RULE)
+    with pytest.raises(UsageError, match="'nobody' is no run"):
+        gate(replies(tmp_path, "one"), "nobody", str(tmp_path / "p.toml"), runs=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
