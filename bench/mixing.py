@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from harness.mixing.contamination import LIMITS, SHORT, STRETCH, BenchmarkItem, Index, bare, grams  # noqa: E402
+from harness.rows.contamination import LIMITS, SHORT, STRETCH, BenchmarkItem, Index, bare, grams  # noqa: E402
 
 TARGET_S = 30.0
 """Most processor seconds allowed for 50,000 rows."""

@@ -18,7 +18,7 @@ from harness.schema import Diagnosis, Mix, TrainingRow
 from harness.verbs.mix import mix
 from tests.conftest import Cli
 from tests.mixing.made import diagnosis, finding
-from tests.mixing.test_contamination import training
+from tests.rows.test_contamination import training
 
 WEAK = (
     finding("demo_skills/IE", 0.02, 0.65),

@@ -224,8 +224,8 @@ def _all_sources(culture: Culture, benchmark: str) -> tuple[str, ...]:
 def _rows(culture: Culture, source: str, number: int, seed: int) -> list[list[dict[str, str]]]:
     from harness.demo import lessons
     from harness.errors import DataError
-    from harness.mixing.formats import READERS
-    from harness.mixing.sources import family_or_part, is_built_in, places
+    from harness.rows.formats import READERS
+    from harness.rows.sources import family_or_part, is_built_in, places
 
     if is_built_in(source):
         items = lessons.rows(family_or_part(source), number, seed)

@@ -20,9 +20,9 @@ from harness.culture import BUILT_IN
 from harness.data.hashing import content_hash
 from harness.demo import lessons
 from harness.demo.families import Item
-from harness.mixing.contamination import BenchmarkItem, Hit, Index
-from harness.mixing.formats import READERS
-from harness.mixing.sources import family_or_part
+from harness.rows.contamination import BenchmarkItem, Hit, Index
+from harness.rows.formats import READERS
+from harness.rows.sources import family_or_part
 from harness.schema import Message, Source
 
 DUPLICATE: Final = "duplicate"

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from harness.catalog import Catalog
 from harness.demo import lessons
-from harness.mixing import benchmarks
 from harness.mixing.building import Stock
 from harness.mixing.pools import HELD_OUT_BY, Dropped, Pool, Sieve, demo_pools, file_pool
-from harness.mixing.sources import family_or_part, find, is_built_in
+from harness.rows import benchmarks
+from harness.rows.sources import family_or_part, find, is_built_in
 from harness.schema import Culture
 
 Watch = Callable[[str, int, int], None]

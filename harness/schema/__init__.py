@@ -2,6 +2,7 @@
 
 `evaluation`: samples, verdicts, scores, runs. `adaptation`: cultures, diagnoses, mixes, recipes, checkpoints. `outcome`: claims,
 adaptations. `gating`: policies, gate reports. `audit`: what people say of a judge. `comparison`: two runs side by side.
+`dataset`: rows and data sets. `review`: what people are shown and say.
 """
 
 from harness.schema.adaptation import (
@@ -62,6 +63,7 @@ from harness.schema.comparison import (
     FlipSide,
     Scope,
 )
+from harness.schema.dataset import DATASET_SCHEMA, DataRow, DataSet, DataSetSource, DroppedRow, StepReport
 from harness.schema.evaluation import (
     RUN_SCHEMA,
     Confidence,
@@ -143,6 +145,18 @@ from harness.schema.outcome import (
     Trained,
 )
 from harness.schema.refusal import REFUSAL_SCHEMA, GateRefusal
+from harness.schema.review import (
+    REVIEW_SCHEMA,
+    Action,
+    Decision,
+    KeyText,
+    Outcome,
+    OutcomeState,
+    ReviewFolder,
+    ReviewItem,
+    ReviewKind,
+    Round,
+)
 
 __all__ = [
     "ADAPTATION_SCHEMA",
@@ -150,6 +164,7 @@ __all__ = [
     "BOARD_SCHEMA",
     "CHECKPOINT_SCHEMA",
     "COMPARISON_SCHEMA",
+    "DATASET_SCHEMA",
     "DIAGNOSIS_SCHEMA",
     "ENTRY_SCHEMA",
     "GATE_SCHEMA",
@@ -158,8 +173,10 @@ __all__ = [
     "PLAN_SCHEMA",
     "RECIPE_SCHEMA",
     "REFUSAL_SCHEMA",
+    "REVIEW_SCHEMA",
     "RUN_SCHEMA",
     "SHEET_ROWS",
+    "Action",
     "Adaptation",
     "Agreement",
     "Aim",
@@ -192,10 +209,15 @@ __all__ = [
     "Coverage",
     "Culture",
     "CultureBenchmark",
+    "DataRow",
+    "DataSet",
+    "DataSetSource",
+    "Decision",
     "Delivery",
     "Diagnosis",
     "Difference",
     "Distributed",
+    "DroppedRow",
     "Effect",
     "Evidence",
     "Finding",
@@ -217,12 +239,15 @@ __all__ = [
     "JudgeDemand",
     "JudgePair",
     "KeyRef",
+    "KeyText",
     "Kind",
     "Label",
     "Leaderboard",
     "Message",
     "Mix",
     "ModelRef",
+    "Outcome",
+    "OutcomeState",
     "PairedScore",
     "PanelRate",
     "Part",
@@ -239,7 +264,11 @@ __all__ = [
     "Recipe",
     "Response",
     "Retained",
+    "ReviewFolder",
+    "ReviewItem",
+    "ReviewKind",
     "Role",
+    "Round",
     "Rule",
     "Ruling",
     "RunRecord",
@@ -259,6 +288,7 @@ __all__ = [
     "State",
     "Step",
     "StepKind",
+    "StepReport",
     "StratumPlan",
     "Target",
     "ThresholdRow",

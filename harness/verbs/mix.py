@@ -10,11 +10,12 @@ from typing import Any, Final
 from harness import catalog, folders
 from harness.culture import load
 from harness.errors import UsageError
-from harness.mixing import benchmarks, folder
+from harness.mixing import folder
 from harness.mixing.building import Built, build
 from harness.mixing.plan import Plan, plan, stage_plan
-from harness.mixing.sources import identities
 from harness.mixing.stocking import Stocked, take_stock
+from harness.rows import benchmarks
+from harness.rows.sources import identities
 from harness.schema import Culture, Diagnosis, Mix, TrainedStage
 
 VERSION: Final = 1

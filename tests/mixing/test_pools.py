@@ -8,8 +8,8 @@ from pathlib import Path
 
 from harness.demo import lessons
 from harness.demo.sampling import sample
-from harness.mixing.contamination import BenchmarkItem
 from harness.mixing.pools import Pool, Sieve, Taught, demo_pools, file_pool
+from harness.rows.contamination import BenchmarkItem
 from harness.schema import Message, Source
 
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import DataError
-from harness.mixing import streaming
-from harness.mixing.streaming import grouped, records
+from harness.rows import streaming
+from harness.rows.streaming import grouped, records
 
 STEADY = settings(deadline=None, derandomize=True)
 

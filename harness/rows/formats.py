@@ -15,7 +15,7 @@ from typing import Any, Final, get_args
 
 from harness.errors import DataError
 from harness.judging.text import han_share
-from harness.mixing.streaming import grouped, records
+from harness.rows.streaming import grouped, records
 from harness.schema import Message, Role
 
 EMPTY: Final = "empty reply"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from harness.errors import DataError
-from harness.mixing.formats import READERS, Read
-from tests.mixing.test_contamination import training
+from harness.rows.formats import READERS, Read
+from tests.rows.test_contamination import training
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Final
 from harness import folders
 from harness.catalog import Catalog
 from harness.errors import HarnessError
-from harness.mixing.contamination import BenchmarkItem
+from harness.rows.contamination import BenchmarkItem
 from harness.schema import Culture, Message
 
 TURN: Final = 9

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from harness import catalog, culture
-from harness.mixing import benchmarks
-from harness.mixing.contamination import Index
+from harness.rows import benchmarks
+from harness.rows.contamination import Index
 from harness.schema import Culture, Retained
 from tests import stock
 

@@ -8,7 +8,7 @@ A text of fewer than nine characters has so few n-grams that any phrase would ho
 in a text at most twice as long; below five characters, only if it is the whole text.
 
 An inverted index makes this a matter of microseconds a text: a gram that no item has costs one look-up, and only items that share
-one are counted. It gives exactly what comparing every pair gives (`tests/mixing/test_contamination.py` does both).
+one are counted. It gives exactly what comparing every pair gives (`tests/rows/test_contamination.py` does both).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import pytest
 
 from harness import culture
 from harness.errors import DataError, UsageError
-from harness.mixing.sources import find, identities
+from harness.rows.sources import find, identities
 from harness.schema import Culture, Source
 
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from harness import folders
 from harness.data import readers
 from harness.data.taxonomy import load_taxonomy
-from harness.mixing.contamination import LIMITS, SHORT, STRETCH, BenchmarkItem, Hit, Index, bare, grams
-from harness.mixing.formats import READERS
+from harness.rows.contamination import LIMITS, SHORT, STRETCH, BenchmarkItem, Hit, Index, bare, grams
+from harness.rows.formats import READERS
 from harness.schema import Sample
 from tests.conftest import SHARED
 

@@ -1,0 +1,142 @@
+"""Steps -> stages, and one shard × a stage -> the next stage's shard: the part that runs in the workers.
+
+Row steps that follow one another share a pass; a whole step ends it. What a whole step decided is done by the pass after it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from harness.curating.contract import Context, Drop, RowStep, Ruled, StepSettings, WholeStep
+from harness.curating.shards import Counting, Shard, ShardCounts
+from harness.schema import DataRow, DroppedRow
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """A step and its place in the pipeline, from 1."""
+
+    place: int
+    settings: StepSettings
+
+    @property
+    def name(self) -> str:
+        """`3 length`."""
+        return f"{self.place} {self.settings.use}"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One pass over all shards."""
+
+    folder: Path
+    """Where its shards lie."""
+    before: Path
+    """Where the shards lie that it reads."""
+    decided: Numbered | None
+    """The whole step whose decisions it carries out first."""
+    rows: tuple[Numbered, ...]
+    whole: Numbered | None
+    """The whole step it makes sketches for, last."""
+
+
+def split(
+    steps: Sequence[Numbered], whole: Sequence[bool]
+) -> list[tuple[Numbered | None, tuple[Numbered, ...], Numbered | None]]:
+    """(decided before, row steps, whole step at the end) of each pass; `whole` says which steps are."""
+    passes: list[tuple[Numbered | None, tuple[Numbered, ...], Numbered | None]] = []
+    decided: Numbered | None = None
+    rows: list[Numbered] = []
+    for step, ends in zip(steps, whole, strict=True):
+        if not ends:
+            rows.append(step)
+            continue
+        passes.append((decided, tuple(rows), step))
+        decided, rows = step, []
+    return [*passes, (decided, tuple(rows), None)]
+
+
+class Worker:
+    """The steps of one stage, built once a process."""
+
+    def __init__(self, stage: Stage, contexts: Sequence[tuple[int, Context]]) -> None:
+        self.stage = stage
+        by_place = dict(contexts)
+        self._rows = [(step, cast(RowStep, step.settings.build(by_place[step.place]))) for step in stage.rows]
+        whole = stage.whole
+        self._whole = None if whole is None else cast(WholeStep, whole.settings.build(by_place[whole.place]))
+
+    def run(self, number: int) -> int:
+        """Work on one shard; returns how many rows go on. Done already: nothing happens."""
+        shard = Shard(self.stage.folder, number)
+        if shard.done:
+            return shard.read_counts().rows
+        before = Shard(self.stage.before, number)
+        work = _Work(before.read_rows())
+        if self.stage.decided is not None:
+            work.carry_out(self.stage.decided, before.dropping)
+        for numbered, step in self._rows:
+            work.apply(numbered, step)
+        if self._whole is not None:
+            temp = shard.sketch.with_suffix(".part")
+            self._whole.sketch(work.rows, temp)
+            temp.replace(shard.sketch)
+        shard.store(work.rows, work.drops, work.counted())
+        return len(work.rows)
+
+
+class _Work:
+    """Rows of one shard on their way through one stage."""
+
+    def __init__(self, rows: list[DataRow]) -> None:
+        self.rows = rows
+        self.drops: list[DroppedRow] = []
+        self._counts: dict[int, Counting] = {}
+
+    def apply(self, numbered: Numbered, step: RowStep) -> None:
+        self._take(numbered, step.rule(self.rows) if self.rows else [])
+
+    def carry_out(self, numbered: Numbered, decided: Path) -> None:
+        going = {int(place): found for place, found in json.loads(decided.read_bytes()).items()}
+        self._take(numbered, [Drop(row, *going[place]) if place in going else row for place, row in enumerate(self.rows)])
+
+    def _take(self, numbered: Numbered, rulings: list[Ruled]) -> None:
+        count = self._counts.setdefault(numbered.place, Counting())
+        kept: list[DataRow] = []
+        for before, ruled in zip(self.rows, rulings, strict=True):
+            count.seen += 1
+            if isinstance(ruled, Drop):
+                count.reasons[ruled.why] += 1
+                if numbered.settings.action == "flag":
+                    count.changed += 1
+                    kept.append(_flagged(ruled))
+                else:
+                    count.dropped += 1
+                    self.drops.append(_dropped(numbered, ruled))
+                continue
+            count.changed += ruled is not before
+            kept.append(ruled)
+        self.rows = kept
+
+    def counted(self) -> ShardCounts:
+        return ShardCounts(rows=len(self.rows), steps={place: count.done() for place, count in sorted(self._counts.items())})
+
+
+def _flagged(drop: Drop) -> DataRow:
+    name = f"{drop.why} ({drop.detail})" if drop.detail else drop.why
+    return drop.row.model_copy(update={"flags": {**drop.row.flags, name: drop.doubt}})
+
+
+def _dropped(numbered: Numbered, drop: Drop) -> DroppedRow:
+    return DroppedRow(
+        step=numbered.name,
+        why=drop.why,
+        detail=drop.detail,
+        source=drop.row.source,
+        source_id=drop.row.source_id,
+        row=drop.row if drop.text else None,
+    )

@@ -1,0 +1,1 @@
+"""Proposals of voters × people -> an answer key with a stated error bound."""

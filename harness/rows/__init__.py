@@ -1,0 +1,1 @@
+"""Training files -> rows: where sources lie, what their formats are, and what no row may repeat."""
