@@ -5,7 +5,7 @@ Exit codes: 0 done · 1 unexpected error, or the model, judge or trainer cannot 
 5 undecided · 130 interrupted (the same command goes on).
 """
 
-from harness.cli import adapt, compare, curate, diagnose, evaluation, gate, judge_audit, leaderboard, mix, train  # noqa: F401 - register their commands
+from harness.cli import adapt, compare, curate, data, diagnose, evaluation, gate, judge_audit, leaderboard, mix, train  # noqa: F401 - register their commands
 from harness.cli.app import app, main
 
 __all__ = ["app", "main"]

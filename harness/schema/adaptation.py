@@ -33,12 +33,18 @@ class Source(Frozen):
 
     path: str
     """Relative to the culture's folder, to `$HARNESS_DATA` or `$HARNESS_DATA/training`; also where a download is cached."""
-    format: Literal["alpaca", "messages", "sharegpt", "halluqa", "safety_prompts"]
+    format: Literal["alpaca", "messages", "sharegpt", "halluqa", "safety_prompts", "refgpt", "belle_multiturn", "rows"]
     url: str | None = None
     sha256: str | None = None
     """Needed with `url`."""
     licence: str = "unknown"
     language: str | None = None
+    rows: int | None = None
+    """Records that the file should have, as counted or published; None: not known."""
+    traps: tuple[str, ...] = ()
+    """What one has to know before training on it, a line each."""
+    areas: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Category of a row (`*`: any) -> `benchmark/dimension` that it teaches, where the source's own words decide that."""
     about: str = ""
 
 
