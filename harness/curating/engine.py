@@ -1,42 +1,71 @@
 """Pipeline × files -> stages of shards, one after the other, each shard by one of several workers.
 
 What is done stays done: a stage's folder is named by all that decides it (files, steps so far, their settings), so that a rerun
-after a kill, or with another last step, goes on where nothing has changed.
+after a kill, or with another last step, goes on where nothing has changed. Reading and the first stage go hand in hand.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
-from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Final, cast
 
 from harness.curating.contract import Context, WholeStep
+from harness.curating.intake import Input, Intake
 from harness.curating.pipeline import Pipeline, digest
-from harness.curating.shards import SIZE, Counting, Shard, ShardCounts, StepCounts, summed
+from harness.curating.shards import Shard, StepCounts, summed
 from harness.curating.stages import Numbered, Stage, Worker, split
-from harness.rows.reading import STEP, read_rows
+from harness.errors import HarnessError
+from harness.rows.reading import STEP
 from harness.runs.write import make_folder, write_whole
-from harness.schema import Culture, DataRow, DroppedRow, Source, StepReport
+from harness.schema import Culture, StepReport
 
-VERSION = 1
+VERSION: Final = 1
 """Of what steps do; part of every digest. Raise it when a step rules otherwise."""
+AHEAD: Final = 3
+"""Shards a worker that wait for it: enough to keep it busy, few enough to keep the disk and memory small."""
+NOTES: Final = "notes.json"
 
 Watch = Callable[[str, int, int], None]
-READ_PLACE = 0
 
 
 @dataclass(frozen=True)
-class Input:
-    """One file to be read."""
+class Planned:
+    """A stage and the contexts of its steps."""
 
-    name: str
-    source: Source
-    path: Path
-    sha256: str
+    stage: Stage
+    contexts: dict[int, Context]
+    """By place of the step."""
+
+    @property
+    def steps(self) -> tuple[Numbered, ...]:
+        """Those that are built for it."""
+        return (*self.stage.rows, *([self.stage.whole] if self.stage.whole else []))
+
+    @property
+    def title(self) -> str:
+        """Its first and last step."""
+        names = [one.settings.use for one in self.steps] or ["write"]
+        return names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that is to be done, and what decides its outcome."""
+
+    read: Path
+    """Where rows as read are kept."""
+    stages: tuple[Planned, ...]
+    digest: str
+    """Of inputs, steps and settings: the same digest, the same rows."""
 
 
 @dataclass(frozen=True)
@@ -44,167 +73,188 @@ class Worked:
     """What came out of the last stage."""
 
     shards: tuple[Shard, ...]
-    stages: tuple[Path, ...]
-    """Folders of all stages, that of reading first."""
+    drops: tuple[Path, ...]
+    """Files of dropped rows, stage by stage."""
     steps: tuple[StepReport, ...]
     records: dict[str, int]
     """Source -> records read."""
-    digest: str
 
 
-@dataclass(frozen=True)
-class _Planned:
-    stage: Stage
-    contexts: tuple[tuple[int, Context], ...]
-
-
-def work(
-    pipeline: Pipeline, culture: Culture, inputs: Sequence[Input], folder: Path, *, workers: int = 1, watch: Watch | None = None
-) -> Worked:
-    """Run every stage that is not yet done.
+def plan(pipeline: Pipeline, culture: Culture, inputs: Sequence[Input], folder: Path, limit: int | None = None) -> Plan:
+    """The stages, each in a folder named by what comes before it. Nothing is done yet.
 
     Args:
         pipeline: what to do.
         culture: whose areas and benchmarks steps may ask for.
         inputs: files, in order.
-        folder: where stages lie.
+        folder: where stages will lie.
+        limit: records of each file at most.
+    """
+    files = (f"{one.name}:{one.sha256}:{one.source.model_dump_json()}" for one in inputs)
+    start = digest(str(VERSION), str(pipeline.seed), culture.digest, str(limit), *files)
+    read = before = folder / f"00-{start[:12]}"
+    so_far, planned = start, []
+    numbered = [Numbered(place, settings) for place, settings in enumerate(pipeline.steps, 1)]
+    for at, (decided, rows, whole) in enumerate(split(numbered), 1):
+        used = (*rows, *([whole] if whole else []))
+        plain = [one.settings.model_dump_json() + one.settings.identity(_context(culture, folder, pipeline, one)) for one in used]
+        so_far = digest(so_far, *plain)
+        stage = Stage(folder / f"{at:02}-{so_far[:12]}", before, decided, rows, whole)
+        planned.append(Planned(stage, {one.place: _context(culture, stage.folder, pipeline, one) for one in used}))
+        before = stage.folder
+    return Plan(read, tuple(planned), so_far)
+
+
+def _context(culture: Culture, folder: Path, pipeline: Pipeline, step: Numbered) -> Context:
+    return Context(culture, folder / f"scratch-{step.place}", pipeline.seed, [])
+
+
+def work(
+    plan: Plan, inputs: Sequence[Input], *, limit: int | None = None, workers: int = 1, watch: Watch | None = None
+) -> Worked:
+    """Run every stage that is not yet done.
+
+    Args:
+        plan: of the same inputs and limit.
+        inputs: files, in order.
+        limit: records of each file at most.
         workers: processes; with 1 all happens in this one.
         watch: called with (stage, shards done, shards).
 
     Raises:
-        DataError: a file cannot be read, or the disk is full: what is done stays, and the same call goes on.
+        HarnessError: a file cannot be read, a step ends the matter, or the disk is full: what is done stays, and the same call
+            goes on.
     """
-    start = digest(
-        str(VERSION), str(SIZE), str(pipeline.seed), *(f"{one.name}:{one.sha256}:{one.source.format}" for one in inputs)
-    )
-    read = folder / f"00-{start[:12]}"
-    number, records = _read(inputs, read)
-    planned, end = _plan(pipeline, culture, folder, read, start)
-    notes: dict[int, list[str]] = {}
-    for one in planned:
-        _run_stage(one, number, workers, watch)
-        notes |= {place: context.notes for place, context in one.contexts}
-    last = planned[-1].stage.folder
-    stages = (read, *(one.stage.folder for one in planned))
+    intake = Intake(inputs, plan.read, limit)
+    numbers: Iterable[int] = intake.numbers()
+    for planned in plan.stages:
+        done = _run_stage(planned, numbers, workers, watch, intake)
+        numbers = range(done)
+    shards = range(intake.shards)
+    folders = (plan.read, *(planned.stage.folder for planned in plan.stages))
     return Worked(
-        shards=tuple(Shard(last, i) for i in range(number)),
-        stages=stages,
-        steps=_reports(pipeline, stages, number, notes),
-        records=records,
-        digest=end,
+        shards=tuple(Shard(folders[-1], i) for i in shards),
+        drops=tuple(Shard(folder, i).drops for folder in folders for i in shards),
+        steps=_reports(plan, intake.shards),
+        records=intake.records,
     )
 
 
-def _read(inputs: Sequence[Input], folder: Path) -> tuple[int, dict[str, int]]:
-    """Every record into shards; how many there are, and how many records each source had."""
-    done = folder / "read.json"
-    if done.is_file():
-        found = json.loads(done.read_bytes())
-        return found["shards"], found["records"]
-    make_folder(folder)
-    records = dict.fromkeys((one.name for one in inputs), 0)
-    number = 0
-
-    def everything() -> Iterator[DataRow | DroppedRow]:
-        for one in inputs:
-            for row in read_rows(one.name, one.source, one.path):
-                records[one.name] += 1
-                yield row
-
-    rows = everything()
-    while batch := list(islice(rows, SIZE)):
-        kept = [row for row in batch if isinstance(row, DataRow)]
-        drops = [row for row in batch if isinstance(row, DroppedRow)]
-        count = Counting(seen=len(batch), dropped=len(drops))
-        count.reasons.update(drop.why for drop in drops)
-        Shard(folder, number).store(kept, drops, ShardCounts(rows=len(kept), steps={READ_PLACE: count.done()}))
-        number += 1
-    write_whole(done, [json.dumps({"shards": number, "records": records}).encode()])
-    return number, records
-
-
-def _plan(pipeline: Pipeline, culture: Culture, folder: Path, read: Path, start: str) -> tuple[list[_Planned], str]:
-    """The stages, each in a folder named by what came before it."""
-    numbered = [Numbered(place, settings) for place, settings in enumerate(pipeline.steps, 1)]
-    contexts = {one.place: Context(culture, folder / f"{one.place:02}-{one.settings.use}", pipeline.seed, []) for one in numbered}
-    ends = []
-    for one in numbered:
-        make_folder(contexts[one.place].scratch)
-        one.settings.prepare(contexts[one.place])
-        ends.append(hasattr(one.settings.build(contexts[one.place]), "decide"))
-    marks = {one.place: one.settings.model_dump_json() + one.settings.identity(contexts[one.place]) for one in numbered}
-    planned, before, so_far = [], read, start
-    for at, (decided, rows, whole) in enumerate(split(numbered, ends), 1):
-        so_far = digest(so_far, *(marks[one.place] for one in (*rows, *([whole] if whole else []))))
-        stage = Stage(folder / f"{at:02}-{so_far[:12]}", before, decided, rows, whole)
-        used = [*rows, *([whole] if whole else [])]
-        planned.append(_Planned(stage, tuple((one.place, contexts[one.place]) for one in used)))
-        before = stage.folder
-    return planned, so_far
-
-
-def _run_stage(planned: _Planned, number: int, workers: int, watch: Watch | None) -> None:
+def _run_stage(planned: Planned, numbers: Iterable[int], workers: int, watch: Watch | None, intake: Intake) -> int:
+    """Work on all shards, then decide; returns how many there are."""
     stage = planned.stage
     make_folder(stage.folder)
-    name = " ".join(one.settings.use for one in (*stage.rows, *([stage.whole] if stage.whole else []))) or "write"
-    todo = [i for i in range(number) if not Shard(stage.folder, i).done]
-    for done, _ in enumerate(_each(planned, todo, workers), number - len(todo) + 1):
+    if not (stage.folder / NOTES).is_file():
+        for step in planned.steps:
+            make_folder(planned.contexts[step.place].scratch)
+            step.settings.prepare(planned.contexts[step.place])
+    done = 0
+    for done, _ in enumerate(_each(planned, numbers, workers), 1):
         if watch:
-            watch(name, done, number)
+            watch(planned.title, done, max(done, intake.expected))
     if stage.whole is not None:
-        _decide(planned, stage.whole, number)
+        _decide(planned, stage.whole, done)
+    if not (stage.folder / NOTES).is_file():
+        notes = {place: context.notes for place, context in planned.contexts.items()}
+        write_whole(stage.folder / NOTES, [json.dumps(notes, ensure_ascii=False).encode()])
+    return done
 
 
-def _each(planned: _Planned, todo: Sequence[int], workers: int) -> Iterator[int]:
-    """Rows of each shard, as they are done."""
-    if workers == 1 or len(todo) < 2:
-        if todo:
-            worker = Worker(planned.stage, planned.contexts)
-            yield from map(worker.run, todo)
+def _each(planned: Planned, numbers: Iterable[int], workers: int) -> Iterator[int]:
+    """Each shard's number, once it is done, in order."""
+    folder = planned.stage.folder
+    if workers == 1:
+        worker: Worker | None = None
+        for number in numbers:
+            if not Shard(folder, number).done:
+                worker = worker or Worker(planned.stage, planned.contexts)
+                worker.run(number)
+            yield number
         return
-    # Contexts travel without their notes: what a worker notes is not kept.
-    contexts = tuple((place, replace(context, notes=[])) for place, context in planned.contexts)
-    with ProcessPoolExecutor(
-        min(workers, len(todo)), mp_context=get_context("spawn"), initializer=_start, initargs=(planned.stage, contexts)
-    ) as pool:
-        try:
-            yield from pool.map(_one, todo)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    waiting: deque[tuple[int, Future[None] | None]] = deque()
+    pool = _Pool(planned, workers)
+    try:
+        for number in numbers:
+            waiting.append((number, None if Shard(folder, number).done else pool.submit(number)))
+            if len(waiting) > AHEAD * workers:
+                yield _finished(*waiting.popleft())
+        while waiting:
+            yield _finished(*waiting.popleft())
+    finally:
+        pool.close()
+
+
+def _finished(number: int, future: Future[None] | None) -> int:
+    try:
+        if future is not None:
+            future.result()
+    except BrokenProcessPool as error:
+        raise HarnessError(
+            "a worker process died, most likely for want of memory; the same command goes on, --workers 1 needs the least"
+        ) from error
+    return number
+
+
+class _Pool:
+    """Worker processes, started when the first shard comes: a stage that is done needs none."""
+
+    def __init__(self, planned: Planned, workers: int) -> None:
+        self._planned, self._workers = planned, workers
+        self._pool: ProcessPoolExecutor | None = None
+
+    def submit(self, number: int) -> Future[None]:
+        """Hand one shard to a worker."""
+        if self._pool is None:
+            # What a worker notes is not kept, so contexts travel without notes.
+            contexts = {place: replace(context, notes=[]) for place, context in self._planned.contexts.items()}
+            self._pool = ProcessPoolExecutor(
+                self._workers,
+                mp_context=get_context("spawn"),
+                initializer=_start,
+                initargs=(self._planned.stage, contexts),
+            )
+        return self._pool.submit(_one, number)
+
+    def close(self) -> None:
+        """Let what runs end; start nothing more."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
 
 
 _WORKER: list[Worker] = []
 
 
-def _start(stage: Stage, contexts: Sequence[tuple[int, Context]]) -> None:
+def _start(stage: Stage, contexts: dict[int, Context]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it lets shards that are worked on end
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     _WORKER[:] = [Worker(stage, contexts)]
 
 
-def _one(number: int) -> int:
-    return _WORKER[0].run(number)
+def _one(number: int) -> None:
+    _WORKER[0].run(number)
 
 
-def _decide(planned: _Planned, whole: Numbered, number: int) -> None:
-    shards = [Shard(planned.stage.folder, i) for i in range(number)]
-    if all(shard.dropping.is_file() for shard in shards):
+def _decide(planned: Planned, whole: Numbered, shards: int) -> None:
+    found = [Shard(planned.stage.folder, i) for i in range(shards)]
+    if all(shard.dropping.is_file() for shard in found):
         return
-    step: WholeStep = whole.settings.build(dict(planned.contexts)[whole.place])  # type: ignore[assignment]
-    for shard, dropping in zip(shards, step.decide([shard.sketch for shard in shards]), strict=True):
+    step = cast(WholeStep, whole.settings.build(planned.contexts[whole.place]))
+    for shard, dropping in zip(found, step.decide([shard.sketch for shard in found]), strict=True):
         write_whole(shard.dropping, [json.dumps(dropping, ensure_ascii=False).encode()])
 
 
-def _reports(pipeline: Pipeline, stages: Sequence[Path], number: int, notes: dict[int, list[str]]) -> tuple[StepReport, ...]:
+def _reports(plan: Plan, shards: int) -> tuple[StepReport, ...]:
     by_place: dict[int, list[StepCounts]] = {}
-    for folder in stages:
-        for i in range(number):
+    for folder in (plan.read, *(planned.stage.folder for planned in plan.stages)):
+        for i in range(shards):
             for place, counts in Shard(folder, i).read_counts().steps.items():
                 by_place.setdefault(place, []).append(counts)
-    names = {READ_PLACE: STEP, **{place: step.use for place, step in enumerate(pipeline.steps, 1)}}
-    found = []
-    for place, name in names.items():
-        total = summed(by_place.get(place, []))
-        found.append(
-            StepReport(step=f"{place} {name}" if place else name, **total.model_dump(), notes=tuple(notes.get(place, ())))
-        )
-    return tuple(found)
+    notes: dict[int, list[str]] = {}
+    for planned in plan.stages:
+        found = json.loads((planned.stage.folder / NOTES).read_bytes())
+        notes |= {int(place): said for place, said in found.items()}
+    names = {0: STEP, **{one.place: one.name for planned in plan.stages for one in planned.steps}}
+    return tuple(
+        StepReport(step=name, **summed(by_place.get(place, [])).model_dump(), notes=tuple(notes.get(place, ())))
+        for place, name in names.items()
+    )

@@ -14,20 +14,25 @@ Presets lie with their culture: `tasks/<culture>/pipelines/<name>.toml`, written
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from pydantic import Field, ValidationError
 
 from harness import folders
 from harness.curating.contract import StepSettings
-from harness.curating.steps import settings_of
+from harness.curating.steps import STEPS, settings_of
 from harness.data.files import decode, read_bytes
 from harness.errors import DataError, UsageError, unknown
 from harness.schema import Frozen, Source
 
 FOLDER: Final = "pipelines"
+CONTAMINATION: Final = "contamination"
+"""The step that no data set goes without."""
 
 
 class OwnSource(Source):
@@ -99,6 +104,39 @@ def load(name_or_path: str) -> Pipeline:
         steps=tuple(_step(number, table, path) for number, table in enumerate(file.step, 1)),
         folder=str(path.parent),
     )
+
+
+def with_sources(pipeline: Pipeline, given: Sequence[str]) -> Pipeline:
+    """The same steps on other sources: names that the culture declares, or `FORMAT:PATH`.
+
+    Raises:
+        UsageError: a `FORMAT:PATH` names no known format.
+    """
+    return pipeline.model_copy(update={"sources": tuple(_given(one) for one in given)})
+
+
+def _given(text: str) -> str | OwnSource:
+    format_, colon, path = text.partition(":")
+    if not colon or format_ == "demo":
+        return text
+    formats = get_args(Source.model_fields["format"].annotation)
+    if format_ not in formats:
+        raise unknown("format", format_, formats)
+    name = re.sub(r"[^A-Za-z0-9_.-]", "_", Path(path).stem) or "given"
+    return OwnSource(name=name, path=str(Path(path).expanduser().absolute()), format=format_)
+
+
+def with_contamination(pipeline: Pipeline) -> Pipeline:
+    """The pipeline, with the comparison against all benchmarks as its last step if it has none: nothing goes without it."""
+    if any(step.use == CONTAMINATION for step in pipeline.steps) or CONTAMINATION not in STEPS:
+        return pipeline
+    step = settings_of(CONTAMINATION).model_validate({"use": CONTAMINATION})
+    return pipeline.model_copy(update={"steps": (*pipeline.steps, step)})
+
+
+def canonical(pipeline: Pipeline) -> str:
+    """Its steps as JSON, for the manifest: what `refine` checks new answers with."""
+    return json.dumps([step.model_dump(mode="json") for step in pipeline.steps], ensure_ascii=False, sort_keys=True)
 
 
 def _step(number: int, table: dict[str, Any], path: Path) -> StepSettings:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
-from harness.runs.write import write_whole
+from harness.runs.write import naming
 from harness.schema import DataRow, DroppedRow, Frozen
 
 SIZE: Final = 2_000
@@ -34,6 +34,8 @@ class ShardCounts(Frozen):
     """The file that is written last."""
 
     rows: int
+    sizes: tuple[int, int] = (0, 0)
+    """Bytes of the file of rows and of that of drops."""
     steps: dict[int, StepCounts]
     """Place of the step in the pipeline -> what it did."""
 
@@ -86,18 +88,27 @@ class Shard:
 
     @property
     def done(self) -> bool:
-        """Whether it is whole."""
-        return self.counts.is_file()
+        """Whether it is whole: files that a power cut has shortened are not."""
+        if not self.counts.is_file():
+            return False
+        try:
+            counts = self.read_counts()
+        except ValidationError:
+            return False
+        return all(path.is_file() and path.stat().st_size == size for path, size in zip(self._files, counts.sizes, strict=True))
+
+    @property
+    def _files(self) -> tuple[Path, Path]:
+        return (self.rows, self.drops)
 
     def store(self, rows: Iterable[DataRow], drops: Iterable[DroppedRow], counts: ShardCounts) -> None:
-        """Write it, the counts last.
+        """Write it, the counts last. Not synced: a shard that is lost is made again.
 
         Raises:
             DataError: the disk is full, or the folder cannot be written.
         """
-        write_whole(self.rows, lines(rows))
-        write_whole(self.drops, lines(drops))
-        write_whole(self.counts, [counts.model_dump_json().encode()])
+        sizes = (_write(self.rows, lines(rows)), _write(self.drops, lines(drops)))
+        _write(self.counts, [counts.model_copy(update={"sizes": sizes}).model_dump_json().encode()])
 
     def read_rows(self) -> list[DataRow]:
         """Its rows."""
@@ -107,6 +118,16 @@ class Shard:
     def read_counts(self) -> ShardCounts:
         """Its counts."""
         return ShardCounts.model_validate_json(self.counts.read_bytes())
+
+
+def _write(path: Path, parts: Iterable[bytes]) -> int:
+    """Write a file by rename; its size."""
+    temp = path.with_suffix(".tmp")
+    with naming(path), temp.open("wb") as file:
+        file.writelines(parts)
+        size = file.tell()
+    temp.replace(path)
+    return size
 
 
 def lines(nouns: Iterable[Frozen]) -> Iterator[bytes]:

@@ -6,7 +6,7 @@ Row steps that follow one another share a pass; a whole step ends it. What a who
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -44,15 +44,17 @@ class Stage:
     """The whole step it makes sketches for, last."""
 
 
-def split(
-    steps: Sequence[Numbered], whole: Sequence[bool]
-) -> list[tuple[Numbered | None, tuple[Numbered, ...], Numbered | None]]:
-    """(decided before, row steps, whole step at the end) of each pass; `whole` says which steps are."""
-    passes: list[tuple[Numbered | None, tuple[Numbered, ...], Numbered | None]] = []
+Pass = tuple[Numbered | None, tuple[Numbered, ...], Numbered | None]
+"""(whole step decided before, row steps, whole step at the end)."""
+
+
+def split(steps: Sequence[Numbered]) -> list[Pass]:
+    """The passes over the shards that these steps need."""
+    passes: list[Pass] = []
     decided: Numbered | None = None
     rows: list[Numbered] = []
-    for step, ends in zip(steps, whole, strict=True):
-        if not ends:
+    for step in steps:
+        if not step.settings.whole:
             rows.append(step)
             continue
         passes.append((decided, tuple(rows), step))
@@ -63,18 +65,15 @@ def split(
 class Worker:
     """The steps of one stage, built once a process."""
 
-    def __init__(self, stage: Stage, contexts: Sequence[tuple[int, Context]]) -> None:
+    def __init__(self, stage: Stage, contexts: Mapping[int, Context]) -> None:
         self.stage = stage
-        by_place = dict(contexts)
-        self._rows = [(step, cast(RowStep, step.settings.build(by_place[step.place]))) for step in stage.rows]
+        self._rows = [(step, cast(RowStep, step.settings.build(contexts[step.place]))) for step in stage.rows]
         whole = stage.whole
-        self._whole = None if whole is None else cast(WholeStep, whole.settings.build(by_place[whole.place]))
+        self._whole = None if whole is None else cast(WholeStep, whole.settings.build(contexts[whole.place]))
 
-    def run(self, number: int) -> int:
-        """Work on one shard; returns how many rows go on. Done already: nothing happens."""
+    def run(self, number: int) -> None:
+        """Work on one shard."""
         shard = Shard(self.stage.folder, number)
-        if shard.done:
-            return shard.read_counts().rows
         before = Shard(self.stage.before, number)
         work = _Work(before.read_rows())
         if self.stage.decided is not None:
@@ -86,7 +85,6 @@ class Worker:
             self._whole.sketch(work.rows, temp)
             temp.replace(shard.sketch)
         shard.store(work.rows, work.drops, work.counted())
-        return len(work.rows)
 
 
 class _Work:

@@ -90,6 +90,8 @@ class DataSet(Frozen):
     name: str
     made_by: str
     """`curate`, `refine` or `generate`, with the name of the pipeline."""
+    pipeline: str = ""
+    """The steps that rows went through, as JSON; new answers to them go through the same."""
     digest: str
     """SHA-256 of all that decides the rows: inputs, steps and their settings."""
     culture: str

@@ -6,28 +6,45 @@ import hashlib
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from harness import culture as cultures
 from harness.curating import pipeline as pipelines
-from harness.curating.engine import Input, Worked, work
+from harness.curating.engine import Plan, Worked, plan, work
+from harness.curating.intake import Input
 from harness.curating.pipeline import OwnSource, Pipeline
-from harness.curating.shards import Shard
 from harness.errors import UsageError
 from harness.rows import dataset as store
 from harness.rows import sources
 from harness.runs.lock import FolderLock
-from harness.runs.write import make_folder, write_whole
+from harness.runs.write import make_folder, naming, write_whole
 from harness.schema import Culture, DataRow, DataSet, DataSetSource
 
-WORK = ".work"
+WORK: Final = ".work"
+"""Folder of the stages' shards, beside the data set that they become."""
+LOCK: Final = ".lock"
+
+
+@dataclass(frozen=True)
+class _Job:
+    """All that is asked."""
+
+    pipeline: Pipeline
+    culture: Culture
+    inputs: tuple[Input, ...]
+    out: Path
+    limit: int | None
 
 
 def curate(
     pipeline: str | Pipeline,
     out: Path,
     *,
+    given: Sequence[str] = (),
+    limit: int | None = None,
     workers: int | None = None,
     keep_work: bool = False,
     watch: Callable[[str, int, int], None] | None = None,
@@ -37,27 +54,42 @@ def curate(
     Args:
         pipeline: preset, file, or Pipeline.
         out: its folder; may hold the same data set, finished or not.
-        workers: processes; default: all cores.
+        given: names of the culture's sources, or `FORMAT:PATH`, in place of the pipeline's own.
+        limit: records of each file at most, to try a pipeline out.
+        workers: processes; default: all cores. Code that is no module of its own (a script without
+            `if __name__ == "__main__"`) needs 1.
         keep_work: leave the stages' shards for a later run with other last steps.
         watch: called with (stage, shards done, shards).
 
     Raises:
         HarnessError: with one line that says what to mend. What is done stays, and the same call goes on.
     """
-    wanted = pipeline if isinstance(pipeline, Pipeline) else pipelines.load(pipeline)
-    culture = cultures.load(wanted.culture)
-    inputs = [_input(wanted, culture, source) for source in wanted.sources]
+    job = _job(pipeline, out, given, limit)
     make_folder(out)
-    lock = FolderLock(out / ".lock")
+    lock = FolderLock(out / LOCK)
     lock.acquire()
     try:
-        worked = work(wanted, culture, inputs, out / WORK, workers=workers or os.cpu_count() or 1, watch=watch)
-        made = _store(wanted, culture, inputs, worked, out)
+        planned = plan(job.pipeline, job.culture, job.inputs, out / WORK, limit)
+        if (out / store.MANIFEST).is_file():
+            return _found(out, planned)
+        worked = work(planned, job.inputs, limit=limit, workers=workers or os.cpu_count() or 1, watch=watch)
+        made = _store(job, planned, worked)
         if not keep_work:
             shutil.rmtree(out / WORK, ignore_errors=True)
         return made
     finally:
         lock.release()
+
+
+def _job(pipeline: str | Pipeline, out: Path, given: Sequence[str], limit: int | None) -> _Job:
+    if limit is not None and limit < 1:
+        raise UsageError(f"a limit of {limit} records leaves nothing to curate")
+    wanted = pipeline if isinstance(pipeline, Pipeline) else pipelines.load(pipeline)
+    if given:
+        wanted = pipelines.with_sources(wanted, given)
+    wanted = pipelines.with_contamination(wanted)
+    culture = cultures.load(wanted.culture)
+    return _Job(wanted, culture, tuple(_input(wanted, culture, source) for source in wanted.sources), out, limit)
 
 
 def _input(pipeline: Pipeline, culture: Culture, source: str | OwnSource) -> Input:
@@ -69,42 +101,62 @@ def _input(pipeline: Pipeline, culture: Culture, source: str | OwnSource) -> Inp
         path, declared, name = Path(pipeline.folder) / source.path, source, source.name
         if not path.is_file():
             raise UsageError(f"source '{name}': there is no file '{path}'")
-    with path.open("rb") as file:
+    with naming(path), path.open("rb") as file:
         return Input(name, declared, path, hashlib.file_digest(file, "sha256").hexdigest())
 
 
-def _store(pipeline: Pipeline, culture: Culture, inputs: list[Input], worked: Worked, out: Path) -> DataSet:
-    counts: dict[str, Counter[str]] = {name: Counter() for name in ("source", "category", "licence", "area")}
-    rows = 0
-    for shard in worked.shards:
-        for row in shard.read_rows():
-            rows += 1
-            _count(row, counts)
-    digest = write_whole(out / store.ROWS, store.joined(shard.rows for shard in worked.shards))
-    drops = [Shard(stage, i).drops for stage in worked.stages for i in range(len(worked.shards))]
-    write_whole(out / store.DROPPED, store.joined(drops))
-    made = DataSet(
-        name=pipeline.name,
-        made_by=f"curate {pipeline.name}",
-        digest=worked.digest,
-        culture=culture.name,
-        sources=tuple(
-            DataSetSource(name=one.name, sha256=one.sha256, licence=one.source.licence, records=worked.records[one.name])
-            for one in inputs
-        ),
-        rows=rows,
-        rows_sha256=digest,
-        dropped=sum(step.dropped for step in worked.steps),
-        steps=worked.steps,
-        **{f"by_{name}": dict(sorted(found.items())) for name, found in counts.items()},
-        contamination={},
-    )
-    write_whole(out / store.MANIFEST, [made.model_dump_json(indent=1).encode() + b"\n"])
+def _found(out: Path, planned: Plan) -> DataSet:
+    made = store.read_dataset(out)
+    if made.digest != planned.digest:
+        raise UsageError(f"'{out}' holds another data set ({made.made_by}); give another --out, or move it away")
     return made
 
 
-def _count(row: DataRow, counts: dict[str, Counter[str]]) -> None:
-    counts["source"][row.source] += 1
-    counts["category"][row.category or "none"] += 1
-    counts["licence"][row.licence] += 1
-    counts["area"].update(row.areas or ("untagged",))
+def _store(job: _Job, planned: Plan, worked: Worked) -> DataSet:
+    counts = _Counts()
+    for shard in worked.shards:
+        for row in shard.read_rows():
+            counts.add(row)
+    digest = write_whole(job.out / store.ROWS, store.joined(shard.rows for shard in worked.shards))
+    write_whole(job.out / store.DROPPED, store.joined(worked.drops))
+    made = DataSet(
+        name=job.pipeline.name,
+        made_by=f"curate {job.pipeline.name}",
+        pipeline=pipelines.canonical(job.pipeline),
+        digest=planned.digest,
+        culture=job.culture.name,
+        sources=tuple(
+            DataSetSource(name=one.name, sha256=one.sha256, licence=one.source.licence, records=worked.records[one.name])
+            for one in job.inputs
+        ),
+        rows=counts.rows,
+        rows_sha256=digest,
+        dropped=sum(step.dropped for step in worked.steps),
+        steps=worked.steps,
+        by_source=counts.of("source"),
+        by_category=counts.of("category"),
+        by_licence=counts.of("licence"),
+        by_area=counts.of("area"),
+        contamination={},
+        notes=() if job.limit is None else (f"made of {job.limit} records of each source at most: a trial",),
+    )
+    write_whole(job.out / store.MANIFEST, [made.model_dump_json(indent=1).encode() + b"\n"])
+    return made
+
+
+class _Counts:
+    """Rows by what they are."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._by: dict[str, Counter[str]] = {name: Counter() for name in ("source", "category", "licence", "area")}
+
+    def add(self, row: DataRow) -> None:
+        self.rows += 1
+        self._by["source"][row.source] += 1
+        self._by["category"][row.category or "none"] += 1
+        self._by["licence"][row.licence] += 1
+        self._by["area"].update(row.areas or ("untagged",))
+
+    def of(self, name: str) -> dict[str, int]:
+        return dict(sorted(self._by[name].items()))
