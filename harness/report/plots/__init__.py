@@ -5,9 +5,10 @@ every picture has a title and a description, every value stands there as text to
 colours are custom properties with a fallback, so that a page can turn them for a dark background. All text is untrusted.
 """
 
+from harness.report.plots.bars import bars, histogram
 from harness.report.plots.drawing import LINES, Dot, fixed, shade, short, width_of
 from harness.report.plots.heat import heat_map
 from harness.report.plots.lineage import Step, slopes
 from harness.report.plots.whiskers import intervals
 
-__all__ = ["LINES", "Dot", "Step", "fixed", "heat_map", "intervals", "shade", "short", "slopes", "width_of"]
+__all__ = ["LINES", "Dot", "Step", "bars", "fixed", "heat_map", "histogram", "intervals", "shade", "short", "slopes", "width_of"]
