@@ -1,4 +1,4 @@
-"""The commands that measure and show: eval, judge, runs, show, tasks, models, keys."""
+"""The commands that measure and show: eval, judge, runs, show, tasks, models."""
 
 from __future__ import annotations
 
@@ -174,19 +174,6 @@ def models_command(as_json: options.Json = False) -> None:
         print_json([model.model_dump(mode="json") for model in models])
     else:
         console().print(listings.model_table(models))
-
-
-@app.command("keys")
-def keys_command(as_json: options.Json = False) -> None:
-    """List the answer keys, their provenance and how sure they are."""
-    from harness.report import listings
-    from harness.verbs.keys import keys
-
-    summaries = keys()
-    if as_json:
-        print_json([summary.model_dump(mode="json") for summary in summaries])
-    else:
-        console().print(listings.key_table(summaries))
 
 
 def _only_metrics(record: RunRecord, names: list[str]) -> RunRecord:

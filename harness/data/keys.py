@@ -69,6 +69,12 @@ class Entry(Frozen):
     """None: the key's author states no doubt."""
     votes: tuple[Letter | None, ...] = ()
     """Letters of the independent passes behind `answer`."""
+    humans: Annotated[int, Field(ge=0)] = 0
+    """How many people decided it; 0: voters alone."""
+    audited: bool = False
+    """Whether it was in the random sample that people answered."""
+    right: tuple[float, float, float] | None = None
+    """Of an answer that nobody looked at: how probably it is right, with 95% interval, by the audit of others like it."""
     line: int
     """Where it stands in the key file."""
 
@@ -98,6 +104,8 @@ class Key(Frozen):
     """By content hash."""
     ref: KeyRef
     """Version and provenance, for the run record."""
+    error_bound: float | None = None
+    """Share of the answers that can be wrong, at 95%; None where nobody has bounded it."""
 
 
 class _Sheet(Frozen):
@@ -107,6 +115,7 @@ class _Sheet(Frozen):
 
     provenance: Text
     reviewed: StrictBool
+    error_bound: Annotated[float, Field(ge=0, le=1)] | None = None
 
 
 def load_key(path: Path) -> Key:
@@ -130,7 +139,7 @@ def load_key(path: Path) -> Key:
         raise DataError("holds no answers", file=path)
     sheet = _sheet(path.with_suffix(".toml"))
     ref = KeyRef(version=f"{path.stem}@{sha256(raw)[:8]}", provenance=sheet.provenance, reviewed=sheet.reviewed)
-    return Key(path=path, entries=entries, ref=ref)
+    return Key(path=path, entries=entries, ref=ref, error_bound=sheet.error_bound)
 
 
 def apply_key(samples: Sequence[Sample], key: Key, min_confidence: Confidence | None = None) -> list[Sample]:

@@ -1,0 +1,1 @@
+"""Answer keys that people stand behind."""
