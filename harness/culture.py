@@ -4,11 +4,14 @@ A file lies at `tasks/<folder>/culture.toml` of any home; its `name` is the cult
 be in the catalog; a retained task may also be one that lm-eval brings along, which the catalog does not know. Two shorthands are
 spelled out here, so that no reader of a Culture meets them: one number as the standard of every dimension, and one list as the
 sources of every dimension. Where the task YAML states no dimensions they stand under `*`.
+
+Training sources are tables of `[sources]`, or of `sources.toml` beside it, where each table is one source.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,6 +27,9 @@ from harness.errors import DataError, UsageError, unknown
 from harness.schema import Culture, CultureBenchmark, Retained, Source
 
 FILE: Final = "culture.toml"
+SOURCES: Final = "sources.toml"
+_WORDS: Final = frozenset({"about", "traps", "rows", "url"})
+"""What a source says of itself that decides no row: it may be reworded without the culture being another."""
 ANY: Final = "*"
 """Stands for every dimension, where the task YAML does not say which there are."""
 BUILT_IN: Final = "demo:"
@@ -115,30 +121,31 @@ class _Reader:
             if name in said:
                 raise self._error(f"'{name}' is not for the file to say")
         self._spell_out(said)
-        found = self._built(said)
+        beside = _beside(self.file.with_name(SOURCES))
+        own = said.get("sources", {})
+        if twice := sorted(beside.keys() & own if isinstance(own, dict) else ()):
+            raise self._error(f"sources.{twice[0]}: {SOURCES} declares it too; leave one of them")
+        found = self._built(said, beside)
         for name, benchmark in found.benchmarks.items():
             self._check_benchmark(found, name, benchmark)
         for name, retained in found.retained.items():
             self._check_retained(found, name, retained)
         for name, source in found.sources.items():
-            self._check_source(name, source)
+            self._check_source(name, source, self.file.with_name(SOURCES) if name in beside else self.file)
+            self._check_areas(found, name, source, self.file.with_name(SOURCES) if name in beside else self.file)
         self._check_stages(found)
         return found
 
     def _error(self, message: str) -> DataError:
         return DataError(message, file=self.file)
 
-    def _built(self, said: Mapping[str, Any]) -> Culture:
-        digest = hashlib.sha256(self.raw).hexdigest()
+    def _built(self, said: Mapping[str, Any], beside: Mapping[str, Source]) -> Culture:
+        digest = hashlib.sha256(self.raw + _deciding(beside)).hexdigest()
         try:
-            return Culture.model_validate({**said, "folder": str(self.file.parent.resolve()), "digest": digest})
+            found = Culture.model_validate({**said, "folder": str(self.file.parent.resolve()), "digest": digest})
         except ValidationError as error:
-            # A misspelt name makes two errors, one of them misleading: that the right one is missing.
-            details = error.errors(include_url=False, include_input=False)
-            detail = min(details, key=lambda one: one["type"] != "extra_forbidden")
-            place = ".".join(str(part) for part in detail["loc"] if part != "[key]")
-            kind = "no such setting" if detail["type"] == "extra_forbidden" else detail["msg"]
-            raise self._error(f"{place}: {kind}") from None
+            raise self._error(_complaint(error)) from None
+        return found.model_copy(update={"sources": {**found.sources, **beside}})
 
     def _spell_out(self, said: Mapping[str, Any]) -> None:
         """Numbers and lists that stand for all dimensions become tables."""
@@ -208,17 +215,29 @@ class _Reader:
             if not source.startswith(BUILT_IN) and source not in culture.sources:
                 raise self._error(f"{where}: {unknown('source', source, culture.sources)} ([sources] declares them)")
 
-    def _check_source(self, name: str, source: Source) -> None:
-        where = f"sources.{name}"
+    def _check_source(self, name: str, source: Source, file: Path) -> None:
+        where = name if file.name == SOURCES else f"sources.{name}"
         if name.startswith(BUILT_IN):
-            raise self._error(f"{where}: names that begin with '{BUILT_IN}' are built in")
+            raise DataError(f"{where}: names that begin with '{BUILT_IN}' are built in", file=file)
         if not source.url:
             return
         if source.sha256 is None or len(source.sha256) != 64:
-            raise self._error(f"{where}: a url needs the sha256 (64 hex digits) of what it gives")
+            raise DataError(f"{where}: a url needs the sha256 (64 hex digits) of what it gives", file=file)
         path = PurePosixPath(source.path)
         if path.is_absolute() or ".." in path.parts:
-            raise self._error(f"{where}.path: '{source.path}' is where a download is put; write a relative path without '..'")
+            what = f"'{source.path}' is where a download is put; write a relative path without '..'"
+            raise DataError(f"{where}.path: {what}", file=file)
+
+    def _check_areas(self, culture: Culture, name: str, source: Source, file: Path) -> None:
+        for category, areas in source.areas.items():
+            for area in areas:
+                benchmark, _, dimension = area.partition("/")
+                place = f"{name if file.name == SOURCES else f'sources.{name}'}.areas.{category}"
+                if benchmark not in culture.benchmarks:
+                    raise DataError(f"{place}: {unknown('benchmark of the culture', benchmark, culture.benchmarks)}", file=file)
+                known = dimensions_of(self._leaves(benchmark, culture.retained))
+                if known and dimension not in known:
+                    raise DataError(f"{place}: {unknown('dimension', dimension, known)}", file=file)
 
     def _check_stages(self, culture: Culture) -> None:
         keeps: dict[str, bool] = {name: any(one.sources.values()) for name, one in culture.benchmarks.items()}
@@ -236,6 +255,39 @@ class _Reader:
                     raise self._error(f"{where}.replay.{replayed}: {share:g} is no share; write a number between 0 and 1")
             if (total := sum(plan.replay.values())) >= 1:
                 raise self._error(f"{where}.replay: the shares sum to {total:g}, which leaves no room for what is weak")
+
+
+def _beside(file: Path) -> dict[str, Source]:
+    """The tables of a `sources.toml`; none where there is no such file."""
+    if not file.is_file():
+        return {}
+    try:
+        tables = _parse(file, file.read_bytes())
+    except OSError as error:
+        raise DataError(f"cannot be read ({error.strerror})", file=file) from None
+    found = {}
+    for name, table in tables.items():
+        try:
+            found[name] = Source.model_validate(table)
+        except ValidationError as error:
+            raise DataError(f"{name}.{_complaint(error)}".replace(".:", ":"), file=file) from None
+    return found
+
+
+def _deciding(beside: Mapping[str, Source]) -> bytes:
+    """What of a `sources.toml` decides rows; nothing where there is none."""
+    if not beside:
+        return b""
+    plain = {name: source.model_dump(mode="json", exclude=set(_WORDS)) for name, source in beside.items()}
+    return json.dumps(plain, sort_keys=True, ensure_ascii=False).encode()
+
+
+def _complaint(error: ValidationError) -> str:
+    # A misspelt name makes two errors, one of them misleading: that the right one is missing.
+    details = error.errors(include_url=False, include_input=False)
+    detail = min(details, key=lambda one: one["type"] != "extra_forbidden")
+    place = ".".join(str(part) for part in detail["loc"] if part != "[key]")
+    return f"{place}: {'no such setting' if detail['type'] == 'extra_forbidden' else detail['msg']}"
 
 
 def dimensions_of(entries: Iterable[Entry]) -> tuple[str, ...]:

@@ -146,6 +146,17 @@ Mixes = Annotated[
     Path | None,
     typer.Option("--mixes", envvar="HARNESS_MIXES", metavar="FOLDER", help="Folder of the mixes.", show_default="mixes"),
 ]
+Data = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--data",
+        metavar="FOLDER",
+        help="Data set whose tagged rows teach their areas, in place of the culture's sources (repeatable).",
+    ),
+]
+DataOnly = Annotated[
+    bool, typer.Option("--data-only", help="Refuse (exit 4) what --data cannot teach; retained tasks keep their sources.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Run = Annotated[str, typer.Argument(help="Run id, unique prefix, path, or [b]latest[/].", metavar="RUN")]
 ShownBy = Annotated[By, typer.Option(help="Break the scores down by this.")]

@@ -1,4 +1,4 @@
-"""Chat request -> JSON body, and HTTP body -> reply: the OpenAI chat format as servers really speak it. No I/O.
+"""Request -> JSON body, and HTTP body -> reply: OpenAI's chat and embeddings formats as servers really speak them. No I/O.
 
 Servers differ in what they refuse, in how they word errors and in where they put a refusal of the content; all of that is
 untrusted input, so every function here takes any bytes and raises nothing.
@@ -70,6 +70,51 @@ class ChatReply:
     status: int | None = None
     """HTTP status of the last attempt; None if the server was not reached."""
     attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingRequest:
+    """A batch of texts of which the vectors are wanted."""
+
+    texts: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingReply:
+    """What came back."""
+
+    vectors: tuple[tuple[float, ...], ...] = ()
+    """One for each text, in their order; empty if there is an error."""
+    error: str | None = None
+    """One line; None for a usable reply."""
+    status: int | None = None
+    """HTTP status of the last attempt; None if the server was not reached."""
+    attempts: int = 0
+
+
+def embedding_payload(model: str, request: EmbeddingRequest) -> dict[str, Any]:
+    """The JSON body."""
+    return {"model": model, "input": list(request.texts), "encoding_format": "float"}
+
+
+def read_embeddings(body: bytes, wanted: int) -> EmbeddingReply:
+    """The vectors in the body of a 200, by their `index`; a body that has not one finite vector for each text is an error."""
+    if len(body) > MAX_BODY:
+        return EmbeddingReply(error=f"reply of more than {MAX_BODY:,} bytes; send fewer texts at once")
+    data = _loads(body)
+    listed = _dig(data, "data")
+    if not isinstance(listed, list):
+        shown = body[:80].decode("utf-8", "replace")
+        return EmbeddingReply(error=error_of(body)[1] if _dig(data, "error") else f"not a list of embeddings: {shown!r}")
+    found: dict[int, tuple[float, ...]] = {}
+    for place, one in enumerate(listed):
+        index, vector = _dig(one, "index"), _vector(_dig(one, "embedding"))
+        if vector is None:
+            return EmbeddingReply(error=f"embedding {place} is no list of numbers")
+        found[index if isinstance(index, int) else place] = vector
+    if sorted(found) != list(range(wanted)) or len(listed) != wanted or len({len(vector) for vector in found.values()}) > 1:
+        return EmbeddingReply(error=f"{len(listed)} embeddings for {wanted} texts, or of different lengths")
+    return EmbeddingReply(tuple(found[index] for index in range(wanted)))
 
 
 def payload(model: str, request: ChatRequest, renamed: Mapping[str, str | None]) -> dict[str, Any]:
@@ -188,3 +233,10 @@ def _text(content: Any) -> str | None:
 
 def _count(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _vector(value: Any) -> tuple[float, ...] | None:
+    """A list of finite numbers that are not all zero."""
+    if not isinstance(value, list) or not all(isinstance(part, int | float) and math.isfinite(part) for part in value):
+        return None
+    return tuple(map(float, value)) if any(value) else None

@@ -53,6 +53,12 @@ def reference() -> Path:
     return _folder("reference")
 
 
+@pytest.fixture(scope="session")
+def training() -> Path:
+    """Folder with published training files (HalluQA, samples of alpaca and BELLE)."""
+    return _folder("training")
+
+
 @dataclass(frozen=True)
 class Done:
     """What a command gave."""

@@ -75,6 +75,14 @@ def verdict_answer(body: dict[str, Any]) -> str:
     return json.dumps({**verdict, "reason": "测试用的理由。"}, ensure_ascii=False)
 
 
+def embedding(text: str, width: int = 64) -> list[float]:
+    """How often each pair of neighbouring characters occurs, by hash: texts with like words have like vectors."""
+    counts = [0.0] * width
+    for one, other in zip(text, text[1:] or text, strict=False):
+        counts[int(hashlib.sha256(f"{min(one, other)}{max(one, other)}".encode()).hexdigest()[:8], 16) % width] += 1
+    return counts
+
+
 def at_rate(rate: float, *faults: Fault, seed: int = 0) -> FaultPlan:
     """Each request fails with probability `rate`; the same for the same body, attempt and seed, whatever the order."""
 
@@ -146,6 +154,20 @@ class Loopback:
         self._seen[key] += 1
         return self._seen[key] - 1
 
+    async def embeddings(self, request: web.Request) -> web.StreamResponse:
+        """POST /v1/embeddings: faults are planned by the batch as one message."""
+        body = json.loads(await request.read())
+        body["messages"] = [{"role": "user", "content": "\n".join(body["input"])}]
+        seen = self._count(body) if self.faults else 0
+        self.requests.append(body)
+        self.headers.append(dict(request.headers))
+        await asyncio.sleep(self.latency)
+        fault = self.faults(body, seen) if self.faults else None
+        if fault:
+            return await self._fail(request, body, fault)
+        data = [{"object": "embedding", "index": i, "embedding": embedding(text)} for i, text in enumerate(body["input"])]
+        return web.json_response({"object": "list", "model": body["model"], "data": data[::-1]})
+
     async def _fail(self, request: web.Request, body: dict[str, Any], fault: Fault) -> web.StreamResponse:
         if fault == "hang":
             assert self._hanging
@@ -176,7 +198,13 @@ class Loopback:
         async def models(_: web.Request) -> web.Response:
             return web.json_response(data)
 
-        app.add_routes([web.post("/v1/chat/completions", self.chat), web.get("/v1/models", models)])
+        app.add_routes(
+            [
+                web.post("/v1/chat/completions", self.chat),
+                web.post("/v1/embeddings", self.embeddings),
+                web.get("/v1/models", models),
+            ]
+        )
         return app
 
     async def serve(self, ready: Callable[[], None], stop: asyncio.Event) -> None:

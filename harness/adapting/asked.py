@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness import __version__, folders
+from harness.mixing.datasets import open_sets
 from harness.schema import Culture, TrainedStage
 
 STAGES: Final[tuple[TrainedStage, ...]] = ("knowledge", "safety")
@@ -75,6 +76,10 @@ class Asked:
     stages: Mapping[TrainedStage, StageWish] = field(default_factory=dict)
     without: tuple[str, ...] = ()
     """Areas, or benchmarks with all their areas, that are not trained on purpose."""
+    data: tuple[Path, ...] = ()
+    """Folders of data sets that teach what their rows are tagged with."""
+    data_only: bool = False
+    """Benchmarks are taught by these alone."""
     seed: int = 1234
     """Of mixes and training."""
     evaluation: Mapping[str, Any] = field(default_factory=dict)
@@ -85,7 +90,12 @@ class Asked:
         return self.stages.get(stage, StageWish())
 
     def plan(self, culture: Culture) -> dict[str, Any]:
-        """All that decides what is done, as JSON values."""
+        """All that decides what is done, as JSON values.
+
+        Raises:
+            UsageError: a data set is none, or of another culture.
+            DataError: its manifest is broken.
+        """
         return {
             "harness": __version__,
             "model": self.model,
@@ -99,7 +109,12 @@ class Asked:
             "without": list(self.without),
             "seed": self.seed,
             "evaluation": {name: value for name, value in self.evaluation.items() if name not in _WITHOUT_EFFECT},
+            **({"data": self._data_sets(culture), "data_only": self.data_only} if self.data else {}),
         }
+
+    def _data_sets(self, culture: Culture) -> dict[str, str]:
+        """Name -> SHA-256 of the rows."""
+        return {one.name: one.made.rows_sha256 for one in open_sets(self.data, culture)}
 
 
 _WITHOUT_EFFECT: Final = frozenset({"batch_size", "concurrency", "judge_concurrency"})

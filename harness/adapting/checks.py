@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.adapting.asked import Asked, StageWish, stages_of
 from harness.errors import UsageError, unknown
+from harness.mixing.datasets import open_sets
 from harness.schema import Culture, Hyper, ModelRef, TrainedStage
 
 
@@ -12,7 +13,7 @@ def check(asked: Asked, culture: Culture) -> None:
 
     Raises:
         UsageError: the model has no weights here, or a word fits neither culture, trainer nor recipe.
-        DataError: a recipe or trainer.toml is wrong.
+        DataError: a recipe, trainer.toml or data set is wrong.
     """
     model_of(asked)
     if not stages_of(culture):
@@ -27,6 +28,9 @@ def check(asked: Asked, culture: Culture) -> None:
             raise unknown(f"stage of culture '{culture.name}'", stage, culture.stages)
         _check_wish(stage, asked.stages[stage], known)
     _check_without(asked, culture)
+    if asked.data_only and not asked.data:
+        raise UsageError("--data-only needs a data set; name one with --data FOLDER")
+    open_sets(asked.data, culture)
     for stage in stages_of(culture):
         hyper_of(asked, culture, stage)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,8 +21,11 @@ from harness.adapting.folder import RECORD, adaptation_id, read_steps
 from harness.adapting.machine import steps as all_steps
 from harness.errors import HarnessError
 from harness.folders import adaptations_dir
+from harness.mixing.datasets import TaggedSet, is_data, open_sets
+from harness.mixing.plan import Teachers
 from harness.report.blocks import Block, Heading, Lines, Table
 from harness.report.text import duration
+from harness.rows.dataset import read_rows
 from harness.schema import Culture, Frozen, Hyper, ModelRef, TrainedStage
 
 if TYPE_CHECKING:
@@ -200,25 +203,42 @@ def _sample(culture: Culture, stage: TrainedStage, replay: dict[str, float], ask
     Raises:
         DataError: a source's file is not here.
     """
+    sets = open_sets(asked.data, culture)
+    teachers = Teachers(sets, asked.data_only)
     weak = [
         sources
         for name, benchmark in culture.benchmarks.items()
         if benchmark.stage == stage and name not in asked.without
-        for sources in benchmark.sources.values()
+        for sources in _sources(culture, name, teachers)
     ]
     wanted = [(sources, (1 - sum(replay.values())) / len(weak)) for sources in weak]
     for name, share in replay.items():
-        kept = culture.retained[name].sources if name in culture.retained else _all_sources(culture, name)
+        kept = culture.retained[name].sources if name in culture.retained else _all_sources(culture, name, teachers)
         wanted.append((kept, share))
     found: list[list[dict[str, str]]] = []
     for sources, share in wanted:
         for source in sources:
-            found += _rows(culture, source, max(1, round(SAMPLED * share / len(sources))), asked.seed)
+            number = max(1, round(SAMPLED * share / len(sources)))
+            found += _tagged(sets, source, number) if is_data(source) else _rows(culture, source, number, asked.seed)
     return found
 
 
-def _all_sources(culture: Culture, benchmark: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for sources in culture.benchmarks[benchmark].sources.values() for name in sources))
+def _sources(culture: Culture, benchmark: str, teachers: Teachers) -> list[tuple[str, ...]]:
+    """Of each dimension that anything teaches."""
+    declared = culture.benchmarks[benchmark].sources.items()
+    named = [teachers.of(f"{benchmark}/{dimension}", sources) for dimension, sources in declared]
+    return [sources for sources in named if sources]
+
+
+def _all_sources(culture: Culture, benchmark: str, teachers: Teachers) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for sources in _sources(culture, benchmark, teachers) for name in sources))
+
+
+def _tagged(sets: Sequence[TaggedSet], source: str, number: int) -> list[list[dict[str, str]]]:
+    """The first rows of a data set that are tagged with an area."""
+    name, _, area = source.partition("#")
+    found = (row for one in sets if one.name == name for row in read_rows(one.folder) if area in row.areas)
+    return [[turn.model_dump() for turn in row.messages] for row in itertools.islice(found, number)]
 
 
 def _rows(culture: Culture, source: str, number: int, seed: int) -> list[list[dict[str, str]]]:

@@ -139,6 +139,7 @@ class Stage:
             mixes=self.places.mixes,
             watch=watch,
             **({"without": self.asked.without} if self.asked.without else {}),
+            **({"data": self.asked.data, "data_only": self.asked.data_only} if self.asked.data else {}),
         )
         self.folder.record(self.stage, number, "mix", mix=found.id)
         return found

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.auditing.answers import INVALID, Answer, Audited, Board
-from harness.auditing.sheet import FORMULA
 from harness.auditing.strata import unseal
+from harness.data.cells import plain_cell
 from harness.errors import DataError
 from harness.judging.text import compatible
 from harness.schema import Label
@@ -87,6 +87,16 @@ def read_labels(files: Sequence[Path], *runs: Audited) -> Labels:
                 raise line.wrong(f"{label.task} {label.id} is labelled twice by '{label.annotator}'")
             known[label.annotator] = label
     return Labels({key: tuple(labels[name] for name in sorted(labels)) for key, labels in sorted(found.items())}, empty, hashes)
+
+
+def read_cells(file: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
+    """(line, column -> text) of each row of a sheet, whatever is in it.
+
+    Raises:
+        DataError: with file and line: not readable, or not a sheet.
+    """
+    for line in _lines(file, _bytes(file)):
+        yield line.number, line.cells
 
 
 def _label(line: _Line, answers: Mapping[str, tuple[Board, Answer]], runs: Sequence[Audited]) -> tuple[Label, Board]:
@@ -260,12 +270,7 @@ def _csv_lines(file: Path, text: str) -> Iterator[_Line]:
             if any(cell.strip() for cell in row):
                 if len(row) < len(names) and any(names.index(name) >= len(row) for name in NEEDED):
                     raise DataError(f"has {len(row)} cells, and the heading {len(names)}", file=file, line=line)
-                yield _Line(file, line, {name: _cell(cell) for name, cell in zip(names, row, strict=False)})
+                yield _Line(file, line, {name: plain_cell(cell) for name, cell in zip(names, row, strict=False)})
             line = reader.line_num + 1
     except csv.Error as error:
         raise DataError(f"not CSV ({error})", file=file, line=line) from None
-
-
-def _cell(text: str) -> str:
-    """As it was before the sheet put an apostrophe in front of what looks like a formula."""
-    return text[1:] if text.startswith("'") and text[1:].lstrip().startswith(FORMULA) else text

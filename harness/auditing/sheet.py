@@ -7,8 +7,6 @@ programs garble Chinese.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,15 +14,13 @@ from typing import Final
 
 from harness.auditing.answers import Answer, Audited, Board
 from harness.auditing.strata import HARMFUL, allocate, code, seal, shuffled, strata, stratum_of
+from harness.data.cells import table_bytes
 from harness.errors import UsageError
 from harness.judging.text import strip_reasoning
 from harness.runs.write import make_folder, write_whole
 from harness.schema import SHEET_ROWS, SheetRow, StratumPlan
 
 COLUMNS: Final = tuple(SheetRow.model_fields)
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-LONGEST_CELL: Final = 32_000
-"""Characters; spreadsheets cut at 32,767."""
 ROLES: Final = {"system": "[system]", "user": "[user]", "assistant": "[assistant]"}
 
 
@@ -69,14 +65,6 @@ def write_sheet(rows: Sequence[SheetRow], file: Path) -> None:
         raise UsageError(f"'{file}' is there already and may hold labels; give another name, or move it away")
     make_folder(file.parent)
     write_whole(file, [_csv(rows) if file.suffix == ".csv" else _jsonl(rows)])
-
-
-def safe_cell(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula, and that none cuts."""
-    plain = "".join(char if char in "\n\t" or char.isprintable() or char == "\u3000" else "\ufffd" for char in text)
-    if len(plain) > LONGEST_CELL:
-        plain = f"{plain[: LONGEST_CELL - 20]}\n[… cut]"
-    return f"'{plain}" if plain.lstrip(" \u3000\n").startswith(FORMULA) or plain.startswith(FORMULA) else plain
 
 
 def _of_board(run: Audited, board: Board, n: int, seed: int, twin: Board | None) -> list[tuple[Answer, SheetRow]]:
@@ -140,12 +128,7 @@ def _fields(row: SheetRow) -> Mapping[str, str]:
 
 
 def _csv(rows: Sequence[SheetRow]) -> bytes:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    for row in rows:
-        writer.writerow([safe_cell(text) for text in _fields(row).values()])
-    return b"\xef\xbb\xbf" + out.getvalue().encode("utf-8", "replace")
+    return table_bytes(COLUMNS, [tuple(_fields(row).values()) for row in rows])
 
 
 def _jsonl(rows: Sequence[SheetRow]) -> bytes:

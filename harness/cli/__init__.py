@@ -5,7 +5,24 @@ Exit codes: 0 done · 1 unexpected error, or the model, judge or trainer cannot 
 5 undecided · 130 interrupted (the same command goes on).
 """
 
-from harness.cli import adapt, compare, curate, data, diagnose, evaluation, gate, judge_audit, leaderboard, mix, train  # noqa: F401 - register their commands
+from harness.cli import (  # noqa: F401 - register their commands
+    adapt,
+    compare,
+    curate,
+    data,
+    data_report,
+    diagnose,
+    evaluation,
+    gate,
+    generate,
+    judge_audit,
+    keys,
+    leaderboard,
+    mix,
+    refine,
+    review,
+    train,
+)
 from harness.cli.app import app, main
 
 __all__ = ["app", "main"]

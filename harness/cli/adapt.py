@@ -93,6 +93,8 @@ def adapt_command(
     replay: Replayed = None,
     rows: Rows = None,
     without: Without = None,
+    data: options.Data = None,
+    data_only: options.DataOnly = False,
     backend: options.Backend = None,
     model_args: options.ModelArgs = None,
     generation: options.Generation = None,
@@ -124,6 +126,8 @@ def adapt_command(
         options=by_stage(trainer_options, "--option", str, staged=False).get(None, {}),
         stages=_wishes(names, recipe, overrides, replay, rows),
         without=tuple(without or ()),
+        data=tuple(folder.expanduser().resolve() for folder in data or ()),
+        data_only=data_only,
         seed=seed,
         evaluation={
             "judge": judge,

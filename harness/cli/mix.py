@@ -42,6 +42,8 @@ def mix_command(
     seed: Seed = 1234,
     keep_undecided: KeepUndecided = False,
     without: Without = None,
+    data: options.Data = None,
+    data_only: options.DataOnly = False,
     mixes: options.Mixes = None,
     dry_run: DryRun = False,
     runs: options.Runs = None,
@@ -61,15 +63,22 @@ def mix_command(
             mixes=mixes,
             keep_undecided=keep_undecided,
             without=without or (),
+            data=data or (),
+            data_only=data_only,
             dry_run=dry_run,
             watch=watch,
         )
     if as_json:
         print_json(made.model_dump(mode="json"))
         return
-    from harness.report.mix import show_mix
+    from harness.report.mix import show_held, show_mix
 
     console().print(show_mix(made, stored=not dry_run))
+    if data and dry_run:
+        from harness.culture import load
+        from harness.mixing.datasets import held, open_sets
+
+        console().print(show_held(held(open_sets(data, load(culture or made.culture)))))
 
 
 def _diagnosis_file(named: str, runs: Path | None) -> Path:

@@ -11,11 +11,11 @@ To add one: a module in `steps/` with a frozen settings class, and its line in `
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol
 
-from harness.schema import Culture, DataRow, Frozen
+from harness.schema import Culture, DataRow, Frozen, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,13 @@ class Drop:
     """0-1, for steps that only flag."""
     text: bool = True
     """False: the row repeats a benchmark, and its text is written nowhere."""
+    action: Literal["drop", "flag"] | None = None
+    """Where this row is to be treated otherwise than the step's `action` says; None: as it says."""
+
+    def flagged(self) -> DataRow:
+        """The row, staying, with the reason and its doubt."""
+        name = f"{self.why} ({self.detail})" if self.detail else self.why
+        return self.row.model_copy(update={"flags": {**self.row.flags, name: self.doubt}})
 
 
 Ruled = DataRow | Drop
@@ -48,6 +55,8 @@ class Context:
     seed: int
     notes: list[str]
     """What people should know of the step, beside its counts; only what is appended in `prepare` and `decide` is kept."""
+    own: Mapping[str, Source] = field(default_factory=dict)
+    """Sources that the pipeline declares itself, beside the culture's."""
 
 
 class RowStep(Protocol):
@@ -72,6 +81,8 @@ class StepSettings(Frozen):
 
     whole: ClassVar[bool] = False
     """Whether `build` gives a WholeStep."""
+    writes_text: ClassVar[bool] = True
+    """False of a whole step whose drops repeat benchmarks: their text is written nowhere (a row step says so in its Drop)."""
 
     use: str
     """Name of the step."""

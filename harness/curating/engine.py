@@ -20,7 +20,7 @@ from typing import Final, cast
 
 from harness.curating.contract import Context, WholeStep
 from harness.curating.intake import Input, Intake
-from harness.curating.pipeline import Pipeline, digest
+from harness.curating.pipeline import OwnSource, Pipeline, digest
 from harness.curating.shards import Shard, StepCounts, summed
 from harness.curating.stages import Numbered, Stage, Worker, split
 from harness.errors import HarnessError
@@ -106,7 +106,8 @@ def plan(pipeline: Pipeline, culture: Culture, inputs: Sequence[Input], folder: 
 
 
 def _context(culture: Culture, folder: Path, pipeline: Pipeline, step: Numbered) -> Context:
-    return Context(culture, folder / f"scratch-{step.place}", pipeline.seed, [])
+    own = {source.name: source for source in pipeline.sources if isinstance(source, OwnSource)}
+    return Context(culture, folder / f"scratch-{step.place}", pipeline.seed, [], own)
 
 
 def work(

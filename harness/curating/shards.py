@@ -7,13 +7,14 @@ A shard of a stage is three files: `00012.jsonl` (rows that went on), `00012.dro
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from pydantic import Field, ValidationError
 
+from harness.rows.dataset import lines
 from harness.runs.write import naming
 from harness.schema import DataRow, DroppedRow, Frozen
 
@@ -128,12 +129,6 @@ def _write(path: Path, parts: Iterable[bytes]) -> int:
         size = file.tell()
     temp.replace(path)
     return size
-
-
-def lines(nouns: Iterable[Frozen]) -> Iterator[bytes]:
-    """One JSON line each, without what stands at its default."""
-    for noun in nouns:
-        yield noun.model_dump_json(exclude_defaults=True).encode() + b"\n"
 
 
 def summed(counts: Sequence[StepCounts]) -> StepCounts:

@@ -100,7 +100,11 @@ class _Work:
 
     def carry_out(self, numbered: Numbered, decided: Path) -> None:
         going = {int(place): found for place, found in json.loads(decided.read_bytes()).items()}
-        self._take(numbered, [Drop(row, *going[place]) if place in going else row for place, row in enumerate(self.rows)])
+        text = numbered.settings.writes_text
+        rulings: list[Ruled] = list(self.rows)
+        for place, (why, detail) in going.items():
+            rulings[place] = Drop(self.rows[place], why, detail, text=text)
+        self._take(numbered, rulings)
 
     def _take(self, numbered: Numbered, rulings: list[Ruled]) -> None:
         count = self._counts.setdefault(numbered.place, Counting())
@@ -109,9 +113,9 @@ class _Work:
             count.seen += 1
             if isinstance(ruled, Drop):
                 count.reasons[ruled.why] += 1
-                if numbered.settings.action == "flag":
+                if (ruled.action or numbered.settings.action) == "flag":
                     count.changed += 1
-                    kept.append(_flagged(ruled))
+                    kept.append(ruled.flagged())
                 else:
                     count.dropped += 1
                     self.drops.append(_dropped(numbered, ruled))
@@ -122,11 +126,6 @@ class _Work:
 
     def counted(self) -> ShardCounts:
         return ShardCounts(rows=len(self.rows), steps={place: count.done() for place, count in sorted(self._counts.items())})
-
-
-def _flagged(drop: Drop) -> DataRow:
-    name = f"{drop.why} ({drop.detail})" if drop.detail else drop.why
-    return drop.row.model_copy(update={"flags": {**drop.row.flags, name: drop.doubt}})
 
 
 def _dropped(numbered: Numbered, drop: Drop) -> DroppedRow:

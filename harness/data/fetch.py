@@ -1,14 +1,16 @@
 """DataFile -> path of a file with exactly the published bytes: the user's own copy, the cache, or the network, in that order.
 
 A benchmark without a licence cannot travel with the package, so its task names the file by URL and SHA-256. Whatever the way
-it came, the hash is checked at every use (all files are below 1 MB): no run ever rests on a truncated or edited file.
+it came, the hash is checked at every use: no run ever rests on a truncated or edited file. Downloads go to disk as they come, and
+a large one that broke off goes on where it stopped, if the server can.
 """
 
 from __future__ import annotations
 
+import hashlib
+import http
 import http.client
 import os
-import threading
 import time
 import urllib.error
 import urllib.parse
@@ -20,7 +22,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from harness import folders
-from harness.data.files import MAX_BYTES, read_bytes, sha256
+from harness.data.files import MAX_BYTES, read_bytes
+from harness.data.parts import Part, part_of
 from harness.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -61,7 +64,7 @@ def locate(file: DataFile, progress: bool = True) -> Path:
 
     Tried in order: `$HARNESS_DATA/<path>`, `$HARNESS_DATA/<file name>`, `<cache>/data/<path>`, download of the URL into the
     cache. The first that exists must be right: a wrong copy is an error, never silently passed over. Several processes may
-    download at once; each writes its own `.part` file and the last rename wins, with the same bytes.
+    download at once; each writes its own `.part` file and the last rename wins, with the same bytes (`harness.data.parts`).
 
     Args:
         file: what to find.
@@ -74,12 +77,15 @@ def locate(file: DataFile, progress: bool = True) -> Path:
     found = next((place for place in _places(file) if _exists(place)), None)
     if found is None:
         found = _cached(file)
-        raw = _download(file, progress)
-        _check(raw, file, file.url, "upstream changed or the connection altered it")
-        _store(raw, found)
+        _download(file, found, progress)
     else:
-        _check(read_bytes(found, file.max_bytes), file, found, f"replace it with {file.url}, or delete it")
+        _check(*_digest(found, file.max_bytes), file, found, f"replace it with {file.url}, or delete it")
     return found
+
+
+def is_here(file: DataFile) -> bool:
+    """Whether a copy lies on this machine, right or wrong; nothing is downloaded."""
+    return any(_exists(place) for place in _places(file))
 
 
 def _cached(file: DataFile) -> Path:
@@ -102,36 +108,51 @@ def _exists(place: Path) -> bool:
         raise DataError(f"cannot be looked up: {error.strerror or error}", file=place) from error
 
 
-def _check(raw: bytes, file: DataFile, origin: Path | str, remedy: str) -> None:
-    found = sha256(raw)
+def _digest(path: Path, limit: int) -> tuple[str, int]:
+    """SHA-256 and size of a file."""
+    try:
+        size = path.stat().st_size
+        if not path.is_file() or size > limit:
+            read_bytes(path, limit)
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest(), size
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror or error}", file=path) from error
+
+
+def _check(found: str, size: int, file: DataFile, origin: Path | str, remedy: str) -> None:
     if found != file.sha256:
         raise DataError(
-            f"wrong file: SHA-256 is {found} ({len(raw)} bytes), expected {file.sha256}; {remedy}",
+            f"wrong file: SHA-256 is {found} ({size} bytes), expected {file.sha256}; {remedy}",
             file=origin,
         )
 
 
-def _store(raw: bytes, target: Path) -> None:
-    part = target.with_name(f"{target.name}.{os.getpid()}-{threading.get_ident()}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            part.write_bytes(raw)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        why = f"cannot be written: {error.strerror or error}; set HARNESS_CACHE to a writable folder"
-        raise DataError(why, file=target) from error
-
-
-def _download(file: DataFile, progress: bool) -> bytes:
+def _download(file: DataFile, target: Path, progress: bool) -> None:
     if os.environ.get("HF_HUB_OFFLINE", "").strip().lower() in {"1", "true", "yes", "on"}:
         raise _missing(file, "HF_HUB_OFFLINE is set")
-    request = urllib.request.Request(file.url, headers={"User-Agent": "culture-harness"})  # noqa: S310  the scheme was checked
+    with part_of(target, file.sha256) as part, _bar(file, progress) as show:
+        went_on = part.size > 0
+        _receive(file, part, show)
+        if went_on and part.digest != file.sha256:
+            # What came before was of another version, or damaged.
+            part.restart()
+            _receive(file, part, show)
+        try:
+            _check(part.digest, part.size, file, file.url, "upstream changed or the connection altered it")
+        except DataError:
+            part.restart()
+            raise
+        part.finish()
+
+
+def _receive(file: DataFile, part: Part, show: _Show) -> None:
+    """The rest of a file."""
     try:
-        with _opener(file.url).open(request, timeout=TIMEOUT_S) as response, _bar(file, progress) as show:
-            return _body(response, show, file.max_bytes)
+        with _asked(file, part) as response:
+            if response.status != http.HTTPStatus.PARTIAL_CONTENT or not _begins_at(response.headers, part.size):
+                part.restart()
+            _body(response, part, show, file.max_bytes)
     except urllib.error.HTTPError as error:
         error.close()
         raise _missing(file, f"the server answered {error.code} {error.reason}") from error
@@ -141,34 +162,47 @@ def _download(file: DataFile, progress: bool) -> bytes:
         raise _missing(file, f"the download broke off ({error or type(error).__name__})") from error
 
 
+def _asked(file: DataFile, part: Part) -> http.client.HTTPResponse:
+    """The answer to a request for what is still to come; for all of it, if the server does not know such a range."""
+    request = urllib.request.Request(file.url, headers={"User-Agent": "culture-harness"})  # noqa: S310  the scheme was checked
+    if part.size:
+        request.add_header("Range", f"bytes={part.size}-")
+    try:
+        response: http.client.HTTPResponse = _opener(file.url).open(request, timeout=TIMEOUT_S)
+    except urllib.error.HTTPError as error:
+        if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or not part.size:
+            raise
+        error.close()
+        part.restart()
+        return _asked(file, part)
+    return response
+
+
+def _begins_at(headers: HTTPMessage, size: int) -> bool:
+    return headers.get("Content-Range", "").startswith(f"bytes {size}-")
+
+
 def _missing(file: DataFile, why: str) -> DataError:
     own = folders.data_dir()
     places = f"$HARNESS_DATA/{file.path} (HARNESS_DATA is {'not set' if own is None else own}) or {_cached(file)}"
     return DataError(f"data file {file.path} is not here and {why}; get it from {file.url} and put it at {places}")
 
 
-class _Readable(Protocol):
-    headers: HTTPMessage
-
-    def read(self, amount: int, /) -> bytes: ...
-
-
 class _Show(Protocol):
     def __call__(self, done: int, total: int | None) -> None: ...
 
 
-def _body(response: _Readable, show: _Show, limit: int) -> bytes:
+def _body(response: http.client.HTTPResponse, part: Part, show: _Show, limit: int) -> None:
     length = response.headers.get("Content-Length", "")
-    total = int(length) if length.isdecimal() else None
-    body = bytearray()
+    total = part.size + int(length) if length.isdecimal() else None
     while chunk := response.read(_CHUNK):
-        body += chunk
-        if len(body) > limit:
+        if part.size + len(chunk) > limit:
+            part.restart()
             raise OSError(f"more than {limit // 2**20} MiB")
-        show(len(body), total)
-    if total is not None and len(body) < total:
-        raise OSError(f"{len(body)} of {total} bytes came")
-    return bytes(body)
+        part.add(chunk)
+        show(part.size, total)
+    if total is not None and part.size < total:
+        raise OSError(f"{part.size} of {total} bytes came")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,15 +33,25 @@ class Stock:
     pools: Mapping[str, Pool]
     """By name."""
     sources: Mapping[str, Weights]
-    """Source -> its pools with their weights, which sum to 1."""
+    """Source -> its pools with their weights, which sum to 1. Of tagged rows: with their sizes."""
+    tagged: Set[str] = frozenset()
+    """Sources whose rows are tagged: only their pools of an area serve it."""
 
-    def pools_of(self, sources: Sequence[str]) -> dict[str, float]:
-        """The pools of some sources; each source has the same weight."""
+    def pools_of(self, sources: Sequence[str], area: str) -> dict[str, float]:
+        """The pools of some sources that serve an area. Each source has the same weight; tagged ones weigh as they hold rows."""
+        serving = {source: self._serving(source, area) for source in sources}
+        sizes = {source: sum(pools.values()) for source, pools in serving.items() if source in self.tagged}
+        rows, part = sum(sizes.values()), len(sizes) / len(sources)
         weights: dict[str, float] = {}
-        for source in sources:
-            for pool, weight in self.sources[source].items():
-                weights[pool] = weights.get(pool, 0.0) + weight / len(sources)
+        for source, pools in serving.items():
+            for pool, weight in pools.items():
+                own = part * weight / rows if source in self.tagged else weight / len(sources)
+                weights[pool] = weights.get(pool, 0.0) + own
         return weights
+
+    def _serving(self, source: str, area: str) -> Weights:
+        pools = self.sources[source]
+        return {pool: size for pool, size in pools.items() if self.pools[pool].teaches(area)} if source in self.tagged else pools
 
 
 @dataclass(frozen=True)
@@ -83,7 +93,7 @@ class _Builder:
     def __init__(self, plan: Plan, stock: Stock, rows: int, seed: int, max_repeats: int) -> None:
         self.plan, self.stock, self.rows, self.seed = plan, stock, rows, seed
         self.room = {name: pool.room(rows, max_repeats) for name, pool in stock.pools.items()}
-        self.pools = {area.area: stock.pools_of(area.sources) for area in plan.weak}
+        self.pools = {area.area: stock.pools_of(area.sources, area.area) for area in plan.weak}
         self.pools |= {part.name: self._kept_pools(part) for part in plan.replay}
         self.weak_rows = round(rows * (1 - plan.kept))
         self.shortfalls = {area.area: area.shortfall for area in plan.weak}
@@ -117,8 +127,8 @@ class _Builder:
     def _kept_pools(self, part: Replay) -> dict[str, float]:
         """Pools of what is replayed: its dimensions alike."""
         weights: dict[str, float] = {}
-        for sources in part.sources:
-            for pool, weight in self.stock.pools_of(sources).items():
+        for area, sources in part.parts:
+            for pool, weight in self.stock.pools_of(sources, area).items():
                 weights[pool] = weights.get(pool, 0.0) + weight
         return weights
 

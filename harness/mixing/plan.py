@@ -2,7 +2,7 @@
 
 Only what is weak is taught. What is strong gets nothing but its part of the replay; what is undecided waits for more items,
 unless it is asked for. An area that nothing can teach ends the matter: a mix that leaves out in silence what is weak would look
-like one that mends it.
+like one that mends it. Data sets go before the culture's own sources wherever they hold a row of an area.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from harness.culture import ANY
 from harness.errors import Refused, UsageError, unknown
+from harness.mixing.datasets import TaggedSet, teaching
 from harness.schema import Culture, Diagnosis, Finding, StagePlan, State, TrainedStage
 
 
@@ -48,6 +49,13 @@ class Replay:
     """One entry a dimension, each with the same part of the share; a retained task has one."""
     by: str
     """Who asks for it, in words."""
+    areas: tuple[str, ...] = ()
+    """What each entry of `sources` keeps: `benchmark/dimension`, or a retained task. Empty: nobody asks for tags."""
+
+    @property
+    def parts(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Area and sources of each entry."""
+        return tuple(zip(self.areas or (self.name,) * len(self.sources), self.sources, strict=True))
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,28 @@ class Plan:
         weak = {source for area in self.weak for source in area.sources}
         return tuple(sorted(weak | {source for part in self.replay for names in part.sources for source in names}))
 
+    @property
+    def areas(self) -> frozenset[str]:
+        """Every area that rows are drawn for."""
+        return frozenset({one.area for one in self.weak} | {area for part in self.replay for area, _ in part.parts})
+
+
+@dataclass(frozen=True)
+class Teachers:
+    """What teaches an area: data sets that hold rows of it, else what the culture declares."""
+
+    sets: Sequence[TaggedSet] = ()
+    data_only: bool = False
+    """Never the culture's own sources. Retained tasks keep theirs: tags are of benchmarks."""
+
+    def of(self, area: str, declared: tuple[str, ...]) -> tuple[str, ...]:
+        """Its sources; `declared` are the culture's."""
+        return teaching(self.sets, area) or (() if self.data_only else declared)
+
+    def kept(self, retained: str, declared: tuple[str, ...]) -> tuple[str, ...]:
+        """Sources of a retained task."""
+        return teaching(self.sets, retained) or declared
+
 
 def stage_plan(culture: Culture, stage: str) -> StagePlan:
     """How the culture trains a stage.
@@ -93,6 +123,8 @@ def plan(
     replay: Mapping[str, float] | None = None,
     keep_undecided: bool = False,
     without: Sequence[str] = (),
+    sets: Sequence[TaggedSet] = (),
+    data_only: bool = False,
 ) -> Plan:
     """What a mix for this stage is to hold.
 
@@ -103,21 +135,26 @@ def plan(
         replay: Benchmark or retained task -> share, over what the culture says; 0 leaves one out.
         keep_undecided: Teach undecided areas too.
         without: Areas, or benchmarks with all their areas, that are left out on purpose; those of other stages change nothing.
+        sets: Data sets whose tagged rows go before the culture's sources.
+        data_only: Benchmarks are taught by these alone.
 
     Raises:
-        UsageError: the culture is another one, or something is named that it does not have.
+        UsageError: the culture is another one, something is named that it does not have, or there is no data set to keep to.
         Refused: nothing is weak, or something that is has no source.
     """
     _check(diagnosis, culture)
+    if data_only and not sets:
+        raise UsageError("--data-only needs a data set; name one with --data FOLDER")
+    teachers = Teachers(sets, data_only)
     asked = stage_plan(culture, stage)
     wanted = _wanted(diagnosis, stage, keep_undecided)
     left_out = _left_out(diagnosis, culture, without)
     areas = sorted(wanted.keys() - left_out)
     if not areas:
         raise _nothing_weak(diagnosis, stage, sorted(wanted))
-    weak = tuple(_weak_area(diagnosis, culture, stage, area, wanted[area]) for area in areas)
-    _check_sources(weak, culture)
-    parts, notes = _replayed(culture, stage, asked.replay, replay or {})
+    weak = tuple(_weak_area(diagnosis, culture, stage, area, wanted[area], teachers) for area in areas)
+    _check_sources(weak, culture, teachers)
+    parts, notes = _replayed(culture, stage, asked.replay, replay or {}, teachers)
     return Plan(stage, weak, parts, (*_left_notes(diagnosis, stage, wanted, left_out), *notes))
 
 
@@ -146,10 +183,12 @@ def _left_out(diagnosis: Diagnosis, culture: Culture, without: Sequence[str]) ->
     return {area for name in without for area in known[name]}
 
 
-def _weak_area(diagnosis: Diagnosis, culture: Culture, stage: TrainedStage, area: str, state: State) -> WeakArea:
+def _weak_area(
+    diagnosis: Diagnosis, culture: Culture, stage: TrainedStage, area: str, state: State, teachers: Teachers
+) -> WeakArea:
     findings = tuple(f for f in diagnosis.findings if f.area == area and f.stage == stage and f.state == state)
     declared = culture.benchmarks[findings[0].benchmark].sources
-    return WeakArea(area, state, findings, declared.get(findings[0].dimension, declared.get(ANY, ())))
+    return WeakArea(area, state, findings, teachers.of(area, declared.get(findings[0].dimension, declared.get(ANY, ()))))
 
 
 def _nothing_weak(diagnosis: Diagnosis, stage: TrainedStage, left_out: Sequence[str]) -> Refused:
@@ -163,8 +202,13 @@ def _nothing_weak(diagnosis: Diagnosis, stage: TrainedStage, left_out: Sequence[
     )
 
 
-def _check_sources(weak: Sequence[WeakArea], culture: Culture) -> None:
+def _check_sources(weak: Sequence[WeakArea], culture: Culture, teachers: Teachers) -> None:
     bare = [area.area for area in weak if not area.sources]
+    if bare and teachers.data_only:
+        raise Refused(
+            f"no row of {', '.join(one.name for one in teachers.sets)} is tagged with {', '.join(bare)}; tag some, let the "
+            f"culture's sources teach it (no --data-only), or leave out on purpose: {' '.join(f'--without {a}' for a in bare)}"
+        )
     if bare:
         raise Refused(
             f"culture '{culture.name}' names no source for {', '.join(bare)}; "
@@ -173,7 +217,7 @@ def _check_sources(weak: Sequence[WeakArea], culture: Culture) -> None:
 
 
 def _replayed(
-    culture: Culture, stage: TrainedStage, planned: Mapping[str, float], asked: Mapping[str, float]
+    culture: Culture, stage: TrainedStage, planned: Mapping[str, float], asked: Mapping[str, float], teachers: Teachers
 ) -> tuple[tuple[Replay, ...], list[str]]:
     for name, share in asked.items():
         if name not in culture.benchmarks and name not in culture.retained:
@@ -186,25 +230,30 @@ def _replayed(
     notes = [] if shares else ["nothing is replayed: what the model knows today may be lost"]
     parts = []
     for name, share in shares.items():
-        sources, bare = _sources_of(culture, name)
+        sources, bare = _sources_of(culture, name, teachers)
         if not sources:
-            raise Refused(f"culture '{culture.name}' names no source to replay {name} from; --replay {name}=0 leaves it out")
+            who = "no data set" if teachers.data_only else f"culture '{culture.name}'"
+            raise Refused(f"{who} names no source to replay {name} from; --replay {name}=0 leaves it out")
         if bare:
             notes.append(f"replay of {name} leaves out {', '.join(bare)}, which have no source")
         by = "as asked" if name in asked else f"as {culture.name} plans its {stage} stage"
-        parts.append(Replay(name, share, sources, by))
+        parts.append(Replay(name, share, tuple(sources.values()), by, tuple(sources)))
     return tuple(parts), notes
 
 
-def _sources_of(culture: Culture, name: str) -> tuple[tuple[tuple[str, ...], ...], list[str]]:
-    """Sources by dimension, and the dimensions that have none."""
+def _sources_of(culture: Culture, name: str, teachers: Teachers) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+    """Area -> its sources, and the dimensions that have none."""
     if name in culture.retained:
-        found = culture.retained[name].sources
-        return ((found,) if found else ()), []
+        found = teachers.kept(name, culture.retained[name].sources)
+        return ({name: found} if found else {}), []
     benchmark = culture.benchmarks[name]
     known = dict.fromkeys(d for standards in benchmark.standards.values() for d in standards) | dict.fromkeys(benchmark.sources)
-    named = {d: benchmark.sources.get(d, benchmark.sources.get(ANY, ())) for d in known if d != ANY or len(known) == 1}
-    return tuple(found for found in named.values() if found), [d for d, found in named.items() if not found]
+    named = {
+        d: teachers.of(f"{name}/{d}", benchmark.sources.get(d, benchmark.sources.get(ANY, ())))
+        for d in known
+        if d != ANY or len(known) == 1
+    }
+    return {f"{name}/{d}": found for d, found in named.items() if found}, [d for d, found in named.items() if not found]
 
 
 def _left_notes(diagnosis: Diagnosis, stage: TrainedStage, wanted: Mapping[str, State], left_out: set[str]) -> list[str]:

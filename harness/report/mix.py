@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from rich import box
@@ -34,6 +35,17 @@ def show_mix(mix: Mix, *, stored: bool = True) -> RenderableType:
     if mix.notes:
         parts += ["", Text("Notes", style="bold"), *(_marked(note) for note in mix.notes)]
     return Group(*parts)
+
+
+def show_held(held: Mapping[str, Mapping[str, int]]) -> RenderableType:
+    """What data sets hold: area -> data set -> rows, weak or not."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
+    table.add_column("area", overflow="fold")
+    for name in dict.fromkeys(name for sets in held.values() for name in sets):
+        table.add_column(Text(one_line(name)), justify="right", overflow="fold")
+    for area, sets in held.items():
+        table.add_row(Text(one_line(area)), *(Text(f"{rows:,}", style="" if rows else "dim") for rows in sets.values()))
+    return Group("", Text("What the data sets hold", style="bold"), table)
 
 
 def _shares(mix: Mix) -> Table:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Final, TypeVar
 from pydantic import ValidationError
 
 from harness.errors import DataError, UsageError
+from harness.reviewing.checking import sound
 from harness.reviewing.resolving import outcome_of
 from harness.runs.write import append_line, cut_torn_line, make_folder, naming, write_whole
 from harness.schema import Decision, Outcome, ReviewFolder, ReviewItem, ReviewKind
@@ -59,7 +61,7 @@ def create(
         raise UsageError("there is nothing to review")
     names = [item.id for item in found]
     if len(set(names)) < len(names):
-        raise DataError(f"two items are called '{next(name for name in names if names.count(name) > 1)}'", file=folder)
+        raise DataError(f"two items are called '{Counter(names).most_common(1)[0][0]}'", file=folder)
     make_folder(folder)
     lines = [item.model_copy(update={"digest": digest_of(item)}).model_dump_json().encode() + b"\n" for item in found]
     made = ReviewFolder(
@@ -89,32 +91,48 @@ class Review:
         if not (folder / MANIFEST).is_file():
             raise UsageError(f"'{folder}' holds no review (it has no {MANIFEST})")
         self.folder = folder
-        self.about = _parsed(ReviewFolder, (folder / MANIFEST).read_bytes(), folder / MANIFEST, None)
-        self.items: Mapping[str, ReviewItem] = {item.id: item for item in self._read(ITEMS, ReviewItem)}
+        self.about = parsed(ReviewFolder, _bytes(folder / MANIFEST), folder / MANIFEST, None)
+        self.items: Mapping[str, ReviewItem] = {item.id: item for item in self._items()}
 
     def decisions(self) -> list[Decision]:
         """All lines, oldest first; a torn last line (a crash) is passed over."""
-        return list(self._read(DECISIONS, Decision))
+        path = self.folder / DECISIONS
+        lines = _bytes(path).split(b"\n")[:-1] if path.is_file() else []
+        return [parsed(Decision, line, path, number) for number, line in enumerate(lines, 1)]
 
-    def append(self, decision: Decision) -> None:
-        """Keep a decision, synced.
+    def append(self, decision: Decision) -> Decision:
+        """Keep a decision, synced; gives it back as it is kept.
 
         Raises:
-            UsageError: there is no such item, it has changed since, or the action does not fit it.
+            UsageError: there is no such item, it has changed since (`StaleItem`), or the action does not fit it.
             DataError: it could not be written; the file is as before.
         """
-        item = self.items.get(decision.item)
-        if item is None:
-            raise UsageError(f"this review has no item '{decision.item}'")
-        if item.digest != decision.digest:
-            raise UsageError(f"item '{decision.item}' is not what was decided on; load the page again")
-        if decision.action == "label" and decision.label not in item.labels:
-            raise UsageError(f"'{decision.label}' is not one of {', '.join(item.labels) or 'no labels'}")
-        if (decision.action == "label") != (item.kind == "label") and decision.action != "flag":
-            raise UsageError(f"'{decision.action}' is no answer to an item of kind '{item.kind}'")
-        with self._locked():
-            cut_torn_line(self.folder / DECISIONS)
-            append_line(self.folder / DECISIONS, decision.model_dump_json(exclude_defaults=True))
+        return self.extend([decision])[0]
+
+    def extend(self, decisions: Sequence[Decision]) -> list[Decision]:
+        """Keep several, in one write: all of them, or none.
+
+        Raises:
+            UsageError: one of them is not sound; none is kept.
+            DataError: they could not be written; the file is as before.
+        """
+        kept = [sound(decision, self.item(decision.item)) for decision in decisions]
+        if kept:
+            with self.locked():
+                cut_torn_line(self.folder / DECISIONS)
+                append_line(self.folder / DECISIONS, "\n".join(one.model_dump_json(exclude_defaults=True) for one in kept))
+        return kept
+
+    def item(self, name: str) -> ReviewItem:
+        """One item.
+
+        Raises:
+            UsageError: there is none of that name.
+        """
+        found = self.items.get(name)
+        if found is None:
+            raise UsageError(f"this review has no item '{name[:200]}'")
+        return found
 
     def wanted(self, item: ReviewItem) -> int:
         """How many people decide an item: a hash chooses those that all of them do."""
@@ -130,21 +148,36 @@ class Review:
         return {name: outcome_of(name, by_item.get(name, []), self.wanted(item)) for name, item in self.items.items()}
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        with naming(self.folder / LOCK), (self.folder / LOCK).open("wb") as file:
+    def locked(self) -> Iterator[None]:
+        """Nobody else writes, on this machine, as long as this is held."""
+        with naming(self.folder / LOCK):
+            file = (self.folder / LOCK).open("wb")
+        with file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
-    def _read(self, name: str, noun: type[Noun]) -> Iterator[Noun]:
-        path = self.folder / name
-        if not path.is_file():
-            return
-        lines = path.read_bytes().split(b"\n")
-        for number, line in enumerate(lines[:-1], 1):
-            yield _parsed(noun, line, path, number)
+    def _items(self) -> Iterator[ReviewItem]:
+        path = self.folder / ITEMS
+        raw = _bytes(path)
+        if hashlib.sha256(raw).hexdigest() != self.about.items_sha256:
+            raise DataError(f"is not the file that {MANIFEST} describes; restore it, or begin another review", file=path)
+        for number, line in enumerate(raw.split(b"\n")[:-1], 1):
+            yield parsed(ReviewItem, line, path, number)
 
 
-def _parsed(noun: type[Noun], raw: bytes, path: Path, line: int | None) -> Noun:
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror or error}", file=path) from error
+
+
+def parsed(noun: type[Noun], raw: bytes, path: Path, line: int | None) -> Noun:
+    """A line as a noun.
+
+    Raises:
+        DataError: it is none.
+    """
     try:
         return noun.model_validate_json(raw)
     except ValidationError as error:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from harness.errors import DataError, UsageError
-from harness.schema import DataRow, DataSet
+from harness.schema import DataRow, DataSet, Frozen
 
 MANIFEST: Final = "dataset.json"
 ROWS: Final = "rows.jsonl"
 DROPPED: Final = "dropped.jsonl"
+_BY: Final = ("source", "category", "licence", "area")
 
 
 def read_dataset(folder: Path) -> DataSet:
@@ -60,3 +63,31 @@ def joined(files: Iterable[Path]) -> Iterator[bytes]:
         with path.open("rb") as file:
             while block := file.read(2**20):
                 yield block
+
+
+def lines(nouns: Iterable[Frozen]) -> Iterator[bytes]:
+    """One JSON line each, without what stands at its default."""
+    for noun in nouns:
+        yield noun.model_dump_json(exclude_defaults=True).encode() + b"\n"
+
+
+@dataclass
+class Tally:
+    """Rows by what they are."""
+
+    rows: int = 0
+    by: dict[str, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in _BY})
+
+    def counted(self, rows: Iterable[DataRow]) -> Iterator[DataRow]:
+        """The rows, each counted as it passes."""
+        for row in rows:
+            self.rows += 1
+            self.by["source"][row.source] += 1
+            self.by["category"][row.category or "none"] += 1
+            self.by["licence"][row.licence] += 1
+            self.by["area"].update(row.areas or ("untagged",))
+            yield row
+
+    def fields(self) -> dict[str, Any]:
+        """`rows`, `by_source`, … of the manifest."""
+        return {"rows": self.rows, **{f"by_{name}": dict(sorted(found.items())) for name, found in self.by.items()}}

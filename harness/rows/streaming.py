@@ -3,23 +3,23 @@
 Three layouts are told apart by their first character and by what is asked for: a list `[{…}, …]`, JSON Lines `{…}` one a line,
 and an object of lists `{"name": [{…}, …], …}`. Nothing here is trusted: what is not UTF-8, not JSON, cut off or absurdly long is
 one line that names file and line.
+
+`records` and `grouped` end there; `salvage` goes on (`harness.rows.scanner`).
 """
 
 from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO
 
 from harness.data.files import decode, parse_json
 from harness.errors import DataError
-
-MAX_RECORD: Final = 16 * 2**20
-"""Characters of one record; a longer one is a broken file."""
-_BLOCK: Final = 2**20
-_SPACE: Final = " \t\r\n"
+from harness.rows import scanner
+from harness.rows.scanner import NOT_JSON, NOT_UTF8, TOO_LONG, TRUNCATED, Broken, Text, beyond, decoder, too_long
+from harness.rows.sniffing import SAMPLE, has_record_lines, refuse_other_kinds
 
 
 def records(path: Path) -> Iterator[tuple[int, Any]]:
@@ -31,7 +31,7 @@ def records(path: Path) -> Iterator[tuple[int, Any]]:
     with _opened(path) as file:
         first = _first(file)
         if first == "[":
-            text = _Text(file, path)
+            text = Text(file, path)
             text.take("[")
             yield from text.elements("]")
             text.finish()
@@ -50,21 +50,40 @@ def grouped(path: Path) -> Iterator[tuple[int, str, Any]]:
     with _opened(path) as file:
         if (first := _first(file)) != "{":
             raise DataError('is no object of lists {"name": […], …}' if first else "is empty", file=path, line=1)
-        text = _Text(file, path)
+        text = Text(file, path)
         text.take("{")
         more = text.peek() != "}"
         while more:
-            name_line = text.line
-            name = text.value()
-            if not isinstance(name, str):
-                raise DataError("a list without a name", file=path, line=name_line)
-            text.take(":")
-            text.take("[")
+            name = text.header()
             for line, value in text.elements("]"):
                 yield line, name, value
             more = text.more_after("}")
         text.take("}")
         text.finish()
+
+
+def salvage(path: Path, keys: Set[str], *, groups: bool = False) -> Iterator[tuple[int, str, Any]]:
+    """(line, name of its list or '', value or `Broken`) of every record that can be read and every stretch that cannot.
+
+    No more than a few times `MAX_RECORD` is ever held.
+
+    Args:
+        path: the file.
+        keys: a record has at least one of them; where reading is taken up again after a break, they tell it from inner objects.
+        groups: whether the file is an object of lists.
+
+    Raises:
+        DataError: the file cannot be read, or is as a whole something else (another encoding, an archive, a web page).
+    """
+    with _opened(path) as file:
+        sample = file.read(SAMPLE)
+        file.seek(0)
+        refuse_other_kinds(sample, path)
+        if not groups and _is_lines(sample):
+            for line, value in _salvaged_lines(file, path):
+                yield line, "", value
+        else:
+            yield from Text(file, path, lenient=True).salvage(keys, groups)
 
 
 def _opened(path: Path) -> BinaryIO:
@@ -88,10 +107,10 @@ def _first(file: BinaryIO) -> str:
 
 def _lines(file: BinaryIO, path: Path) -> Iterator[tuple[int, Any]]:
     number = 0
-    while raw := file.readline(MAX_RECORD):
+    while raw := file.readline(scanner.MAX_RECORD):
         number += 1
-        if len(raw) >= MAX_RECORD:
-            raise _too_long(path, number)
+        if len(raw) >= scanner.MAX_RECORD:
+            raise too_long(path, number)
         try:
             text = decode(raw, path)
         except DataError as error:
@@ -100,96 +119,46 @@ def _lines(file: BinaryIO, path: Path) -> Iterator[tuple[int, Any]]:
             yield number, parse_json(text, path, number)
 
 
-def _too_long(path: Path, line: int) -> DataError:
-    return DataError(f"a record of more than {MAX_RECORD // 2**20} MiB; the file is broken", file=path, line=line)
+def _is_lines(sample: bytes) -> bool:
+    """Whether a damaged file is rather JSON Lines than a list: some whole line is an object, or there is no end of one yet."""
+    text = sample.removeprefix(codecs.BOM_UTF8).lstrip()
+    if text.startswith(b"["):
+        return False
+    endless = b"\n" not in text and len(sample) == SAMPLE
+    return endless or has_record_lines(sample)
 
 
-class _Text:
-    """A file being read: the text not yet used, and the line on which it begins."""
-
-    def __init__(self, file: BinaryIO, path: Path) -> None:
-        self.line = 1
-        self._file, self._path = file, path
-        self._text, self._at, self._ended = "", 0, False
-        self._read = codecs.getincrementaldecoder("utf-8-sig")()
-        self._json = json.JSONDecoder()
-
-    def peek(self) -> str:
-        """The next character that is no white space; empty at the end."""
-        while True:
-            start = self._at
-            while self._at < len(self._text) and self._text[self._at] in _SPACE:
-                self._at += 1
-            self.line += self._text.count("\n", start, self._at)
-            if self._at < len(self._text):
-                return self._text[self._at]
-            if self._ended:
-                return ""
-            self._more()
-
-    def take(self, character: str) -> None:
-        """Go past this character, which must come next."""
-        if not (found := self.peek()):
-            raise self._wrong("JSON ends too early; the file is truncated")
-        if found != character:
-            raise self._wrong(f"not JSON: expected '{character}', found '{found}'")
-        self._at += 1
-
-    def more_after(self, end: str) -> bool:
-        """Whether a comma comes next (it is passed) rather than the end (it is not)."""
-        if self.peek() == end:
-            return False
-        self.take(",")
-        return True
-
-    def elements(self, end: str) -> Iterator[tuple[int, Any]]:
-        """(line, value) up to the end mark, which is passed."""
-        more = self.peek() != end
-        while more:
-            self.peek()
-            line = self.line
-            yield line, self.value()
-            more = self.more_after(end)
-        self.take(end)
-
-    def value(self) -> Any:
-        """The next JSON value."""
-        self.peek()
-        while True:
-            try:
-                value, after = self._json.raw_decode(self._text, self._at)
-            except json.JSONDecodeError:
-                self._wait()
-            except (RecursionError, ValueError) as error:
-                raise self._wrong(f"not JSON that can be read: {error}") from error
-            else:
-                self.line += self._text.count("\n", self._at, after)
-                self._at = after
-                return value
-
-    def finish(self) -> None:
-        """Nothing may follow."""
-        if self.peek():
-            raise self._wrong("more text after the end of the JSON value")
-
-    def _wait(self) -> None:
-        """Read on, for a value that may only be cut by the end of a block; at the end of the file, say what is wrong."""
-        if self._ended:
-            parse_json(self._text[self._at :], self._path, self.line)
-            raise self._wrong("not JSON")
-        if len(self._text) - self._at > MAX_RECORD:
-            raise _too_long(self._path, self.line)
-        self._more()
-
-    def _more(self) -> None:
-        # As much again as is waiting, so that a long value is not parsed once for every block of it.
-        block = self._file.read(max(_BLOCK, len(self._text) - self._at))
+def _salvaged_lines(file: BinaryIO, path: Path) -> Iterator[tuple[int, Any]]:
+    read = decoder().raw_decode
+    number = 0
+    while raw := file.readline(scanner.MAX_RECORD):
+        number += 1
+        if len(raw) >= scanner.MAX_RECORD and not raw.endswith(b"\n"):
+            del raw
+            while (piece := file.readline(scanner.BLOCK)) and not piece.endswith(b"\n"):
+                pass
+            yield number, Broken(TOO_LONG, too_long(path, number).detail)
+            continue
+        last = not raw.endswith(b"\n")
         try:
-            text = self._read.decode(block, final=not block)
+            text = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
+            if not text:
+                continue
+            value, end = read(text)
+            if text[end:].strip(" \t\r,"):
+                raise json.JSONDecodeError("Extra data", text, end)
         except UnicodeDecodeError as error:
-            line = self.line + self._text.count("\n", self._at) + error.object[: error.start].count(b"\n")
-            raise DataError("not UTF-8; save the file as UTF-8", file=self._path, line=line) from error
-        self._text, self._at, self._ended = self._text[self._at :] + text, 0, not block
+            yield number, Broken(NOT_UTF8, f"{error.reason} at byte {error.start + 1} of the line")
+        except (ValueError, RecursionError) as error:
+            yield number, _broken(error, text, last)
+        else:
+            yield number, value
 
-    def _wrong(self, what: str) -> DataError:
-        return DataError(what, file=self._path, line=self.line)
+
+def _broken(error: Exception, text: str, last: bool) -> Broken:
+    """What the parser says of one line; `last`: no line break follows, so that the file may be cut there."""
+    if isinstance(error, json.JSONDecodeError):
+        if error.msg.startswith("Unterminated string") or not text[error.pos :].strip():
+            return Broken(TRUNCATED if last else NOT_JSON, "JSON ends too early")
+        return Broken(NOT_JSON, f"{error.msg} (column {error.colno})")
+    return Broken(*beyond(error))

@@ -12,12 +12,13 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from harness.schema.evaluation import Frozen, Message
+from harness.schema.evaluation import Frozen, Interval, Message
 
 REVIEW_SCHEMA: Final = "harness.review/1"
 
 ReviewKind = Literal["row", "label", "text"]
-Action = Literal["accept", "edit", "reject", "flag", "label"]
+Action = Literal["accept", "edit", "reject", "flag", "label", "withdraw"]
+"""`withdraw`: as if the person had not decided; it is in no outcome."""
 Round = Literal["annotation", "adjudication"]
 OutcomeState = Literal["open", "agreed", "split", "adjudicated"]
 
@@ -110,3 +111,50 @@ class Outcome(Frozen):
     """The one that holds; None while open or split."""
     decisions: tuple[Decision, ...] = ()
     """The latest of each person, in order of time."""
+
+
+class ReviewPerson(Frozen):
+    """What one person has done in a review."""
+
+    name: str
+    decided: int
+    """Items on which a decision of theirs stands."""
+    actions: dict[str, int]
+    """Action, or label -> items."""
+    seconds: float | None
+    """Median from being shown to being decided; None where no decision was timed."""
+
+
+class ReviewPair(Frozen):
+    """How far two people agree who decided the same items without seeing one another."""
+
+    one: str
+    other: str
+    items: int
+    """Decided by both."""
+    raw: float
+    """Share on which both said the same word: the action, or the label."""
+    interval: Interval
+    """Of `raw`, 95%."""
+    kappa: float | None
+    """Cohen's, of the same words; None where both used one word only."""
+
+
+class ReviewStatus(Frozen):
+    """How far a review is."""
+
+    title: str
+    of: str
+    kind: ReviewKind
+    items: int
+    states: dict[OutcomeState, int]
+    actions: dict[str, int]
+    """Action, or label -> items on which it holds."""
+    decisions: int
+    """Lines, those that were replaced included."""
+    stale: int
+    """Decisions on a text that the item no longer has; they count for nothing."""
+    people: tuple[ReviewPerson, ...]
+    pairs: tuple[ReviewPair, ...]
+    alpha: float | None
+    """Krippendorff's alpha over all people and items (nominal); None where no item has two decisions, or all say one word."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +16,13 @@ from harness.curating import pipeline as pipelines
 from harness.curating.engine import Plan, Worked, plan, work
 from harness.curating.intake import Input
 from harness.curating.pipeline import OwnSource, Pipeline
+from harness.curating.steps.contamination import findings
 from harness.errors import UsageError
 from harness.rows import dataset as store
 from harness.rows import sources
 from harness.runs.lock import FolderLock
 from harness.runs.write import make_folder, naming, write_whole
-from harness.schema import Culture, DataRow, DataSet, DataSetSource
+from harness.schema import Culture, DataSet, DataSetSource
 
 WORK: Final = ".work"
 """Folder of the stages' shards, beside the data set that they become."""
@@ -113,12 +114,12 @@ def _found(out: Path, planned: Plan) -> DataSet:
 
 
 def _store(job: _Job, planned: Plan, worked: Worked) -> DataSet:
-    counts = _Counts()
+    tally = store.Tally()
     for shard in worked.shards:
-        for row in shard.read_rows():
-            counts.add(row)
+        deque(tally.counted(shard.read_rows()), maxlen=0)
     digest = write_whole(job.out / store.ROWS, store.joined(shard.rows for shard in worked.shards))
     write_whole(job.out / store.DROPPED, store.joined(worked.drops))
+    contamination, unchecked = _compared(planned, worked)
     made = DataSet(
         name=job.pipeline.name,
         made_by=f"curate {job.pipeline.name}",
@@ -129,34 +130,27 @@ def _store(job: _Job, planned: Plan, worked: Worked) -> DataSet:
             DataSetSource(name=one.name, sha256=one.sha256, licence=one.source.licence, records=worked.records[one.name])
             for one in job.inputs
         ),
-        rows=counts.rows,
         rows_sha256=digest,
         dropped=sum(step.dropped for step in worked.steps),
         steps=worked.steps,
-        by_source=counts.of("source"),
-        by_category=counts.of("category"),
-        by_licence=counts.of("licence"),
-        by_area=counts.of("area"),
-        contamination={},
+        **tally.fields(),
+        contamination=contamination,
+        unchecked=unchecked,
         notes=() if job.limit is None else (f"made of {job.limit} records of each source at most: a trial",),
     )
     write_whole(job.out / store.MANIFEST, [made.model_dump_json(indent=1).encode() + b"\n"])
     return made
 
 
-class _Counts:
-    """Rows by what they are."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self._by: dict[str, Counter[str]] = {name: Counter() for name in ("source", "category", "licence", "area")}
-
-    def add(self, row: DataRow) -> None:
-        self.rows += 1
-        self._by["source"][row.source] += 1
-        self._by["category"][row.category or "none"] += 1
-        self._by["licence"][row.licence] += 1
-        self._by["area"].update(row.areas or ("untagged",))
-
-    def of(self, name: str) -> dict[str, int]:
-        return dict(sorted(self._by[name].items()))
+def _compared(planned: Plan, worked: Worked) -> tuple[dict[str, int], dict[str, str]]:
+    """Benchmark -> rows that repeated it, of all comparisons of the pipeline; and what could not be compared with."""
+    hits: Counter[str] = Counter()
+    unchecked: dict[str, str] = {}
+    contexts = {place: context for stage in planned.stages for place, context in stage.contexts.items()}
+    for report in worked.steps:
+        place, _, use = report.step.partition(" ")
+        if use == pipelines.CONTAMINATION:
+            found, unread = findings(contexts[int(place)].scratch, report)
+            hits.update(found)
+            unchecked |= unread
+    return dict(hits), unchecked

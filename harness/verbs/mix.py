@@ -1,4 +1,4 @@
-"""Diagnosis × sources -> Mix: what a stage is trained on."""
+"""Diagnosis × sources × data sets -> Mix: what a stage is trained on."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any, Final
 from harness import catalog, folders
 from harness.culture import load
 from harness.errors import UsageError
-from harness.mixing import folder
+from harness.mixing import datasets, folder
 from harness.mixing.building import Built, build
+from harness.mixing.datasets import TaggedSet
 from harness.mixing.plan import Plan, plan, stage_plan
 from harness.mixing.stocking import Stocked, take_stock
 from harness.rows import benchmarks
@@ -33,6 +34,8 @@ def mix(
     mixes: Path | None = None,
     keep_undecided: bool = False,
     without: Sequence[str] = (),
+    data: Sequence[Path] = (),
+    data_only: bool = False,
     dry_run: bool = False,
     watch: Callable[[str, int, int], None] | None = None,
 ) -> Mix:
@@ -48,33 +51,52 @@ def mix(
         mixes: Where mixes are kept; default `$HARNESS_MIXES` or `./mixes`.
         keep_undecided: Teach undecided areas too.
         without: Areas or benchmarks left out on purpose.
+        data: Folders of data sets; what their rows are tagged with is taught by them, in place of the culture's sources.
+        data_only: Benchmarks are taught by these alone; retained tasks keep their sources.
         dry_run: Only say what the mix would be; nothing is written.
         watch: Called with (stage, done, total).
 
     Raises:
-        Refused: Nothing is weak, or what is weak has no source.
+        Refused: Nothing is weak, or what is weak has no source or, with `data_only`, no tagged row.
         HarnessError: With one line that says what to mend.
     """
     found = diagnosis if isinstance(diagnosis, Diagnosis) else folder.read_diagnosis(diagnosis)
     of = culture if isinstance(culture, Culture) else load(culture or found.culture)
-    planned = plan(found, of, stage, replay=replay, keep_undecided=keep_undecided, without=without)
+    sets = datasets.open_sets(data, of)
+    planned = plan(
+        found, of, stage, replay=replay, keep_undecided=keep_undecided, without=without, sets=sets, data_only=data_only
+    )
     most = stage_plan(of, stage).rows if rows is None else rows
     if most < 1:
         raise UsageError(f"a mix of {most} rows cannot be trained on; ask for at least 1")
-    sources = identities(of, planned.sources)
+    sources = _identities(of, planned, sets)
     known = catalog.read()
     asked = _asked(found, of, planned, most, seed, sources) | {"benchmarks": benchmarks.identity(of, known)}
+    if sets:
+        asked |= {"data": {one.name: one.made.rows_sha256 for one in sets}, "by": _sources_of(planned)}
     name = folder.mix_id(found.model, stage, asked)
     place = folders.mixes_dir(mixes) / name
     if (place / folder.MIX).is_file():
         return folder.read_mix(place)
-    stocked = take_stock(of, known, planned.sources, rows=most, seed=seed, watch=watch)
+    stocked = take_stock(of, known, planned, rows=most, seed=seed, sets=sets, watch=watch)
     built = build(planned, stocked.stock, rows=most, seed=seed)
     lines = folder.row_lines(built.rows)
     made = _noun(name, found, of, stage, seed, sources, stocked, built, folder.sha256_of(lines))
     if not dry_run:
         folder.store(place, made, lines, stocked.dropped)
     return made
+
+
+def _identities(culture: Culture, planned: Plan, sets: Sequence[TaggedSet]) -> dict[str, str]:
+    """Source or data set -> what identifies its rows."""
+    own = identities(culture, (name for name in planned.sources if not datasets.is_data(name)))
+    return {**own, **datasets.identities(sets, planned.sources)}
+
+
+def _sources_of(planned: Plan) -> dict[str, list[str]]:
+    """Area -> sources: where a data set stands in for some of them, this says of which."""
+    found = {area: list(sources) for part in planned.replay for area, sources in part.parts}
+    return found | {one.area: list(one.sources) for one in planned.weak}
 
 
 def _asked(

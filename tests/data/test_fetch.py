@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import hashlib
 import os
 import socket
@@ -10,6 +11,8 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -294,3 +297,88 @@ def test_an_address_that_is_not_https_is_refused(url: str) -> None:
 def test_a_digest_that_is_none_is_refused(digest: str) -> None:
     with pytest.raises(DataError, match="must be 64 lower-case hex digits"):
         DataFile("a.json", "https://example.org/a.json", digest)
+
+
+LARGE = bytes(range(256)) * 12 * 1024
+"""3 MiB."""
+
+
+@dataclass
+class Ranged:
+    """A page that knows ranges, and breaks off after some bytes of the first answers."""
+
+    body: bytes
+    breaks: list[int]
+    knows: bool = True
+    ranges: list[str | None] = field(default_factory=list)
+
+    def __call__(self, request: BaseHTTPRequestHandler) -> None:
+        asked = request.headers.get("Range")
+        self.ranges.append(asked)
+        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and self.knows else 0
+        if asked and self.knows and start >= len(self.body):
+            request.send_error(416)
+            return
+        request.send_response(206 if asked and self.knows else 200)
+        request.send_header("Content-Length", str(len(self.body) - start))
+        if asked and self.knows:
+            request.send_header("Content-Range", f"bytes {start}-{len(self.body) - 1}/{len(self.body)}")
+        request.end_headers()
+        end = start + self.breaks.pop(0) if self.breaks else len(self.body)
+        request.wfile.write(self.body[start:end])
+
+
+def large_at(web: Web, page: Ranged) -> DataFile:
+    web.pages["/large.json"] = page
+    return DataFile("large.json", web.url + "/large.json", hashlib.sha256(LARGE).hexdigest())
+
+
+def test_a_large_download_that_broke_off_goes_on_where_it_stopped(web: Web, cache: Path) -> None:
+    page = Ranged(LARGE, [2 * 2**20, 2**19])
+    file = large_at(web, page)
+    for _ in range(2):
+        with pytest.raises(DataError, match="the download broke off"):
+            locate(file)
+        assert [path.suffix for path in cache.iterdir()] == [".part"]
+    assert locate(file).read_bytes() == LARGE
+    assert page.ranges == [None, "bytes=2097152-", "bytes=2621440-"]
+    assert [path.name for path in cache.iterdir()] == ["large.json"]
+
+
+def test_a_server_that_knows_no_ranges_is_asked_for_all_of_it(web: Web) -> None:
+    page = Ranged(LARGE, [2 * 2**20], knows=False)
+    file = large_at(web, page)
+    with pytest.raises(DataError, match="2097152 of 3145728 bytes came"):
+        locate(file)
+    assert locate(file).read_bytes() == LARGE
+    assert page.ranges == [None, "bytes=2097152-"]
+
+
+@pytest.mark.parametrize("rest", [b"x" * 2**20, b"x" * (3 * 2**20), b"x" * (4 * 2**20)], ids=["shorter", "as long", "longer"])
+def test_a_part_of_another_file_is_not_gone_on_with_for_ever(web: Web, cache: Path, rest: bytes) -> None:
+    page = Ranged(LARGE, [])
+    file = large_at(web, page)
+    put(cache / f"large.json.{file.sha256[:12]}.part", rest)
+    assert locate(file).read_bytes() == LARGE
+    assert page.ranges == [f"bytes={len(rest)}-", None]
+
+
+def test_a_part_that_another_process_writes_is_left_to_it(web: Web, cache: Path) -> None:
+    page = Ranged(LARGE, [])
+    file = large_at(web, page)
+    part = put(cache / f"large.json.{file.sha256[:12]}.part", LARGE[: 2**20])
+    with part.open("r+b") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert locate(file).read_bytes() == LARGE
+    assert page.ranges == [None]
+    assert part.read_bytes() == LARGE[: 2**20]
+
+
+def test_a_download_is_never_held_in_memory(web: Web) -> None:
+    file = large_at(web, Ranged(LARGE, []))
+    tracemalloc.start()
+    try:
+        locate(file)
+        assert tracemalloc.get_traced_memory()[1] < 2 * 2**20
+    finally:
+        tracemalloc.stop()

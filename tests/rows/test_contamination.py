@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,8 +15,11 @@ from hypothesis import strategies as st
 from harness import folders
 from harness.data import readers
 from harness.data.taxonomy import load_taxonomy
+from harness.rows import contamination, holders
 from harness.rows.contamination import LIMITS, SHORT, STRETCH, BenchmarkItem, Hit, Index, bare, grams
+from harness.rows.folding import simplified
 from harness.rows.formats import READERS
+from harness.rows.ngrams import Coder
 from harness.schema import Sample
 from tests.conftest import SHARED
 
@@ -120,6 +124,76 @@ def test_the_index_finds_what_comparing_every_pair_finds(items: list[str], text:
     if found is not None and expected is not None:
         assert found.share == pytest.approx(expected[1], abs=0.001)
         assert (found.rule == "same text") == (expected[0] == "same text")
+
+
+@STEADY
+@given(st.lists(TEXTS, max_size=5), st.lists(st.lists(TEXTS, max_size=3), max_size=6))
+def test_many_rows_at_once_find_what_each_finds_alone(items: list[str], rows: list[list[str]]) -> None:
+    made = index(*items)
+    found = list(made.find_rows(rows))
+    assert found == [made.find_any(row) for row in rows]
+    for row, hit in zip(rows, found, strict=True):
+        first = next((expected for text in row if (expected := naive(items, text))), None)
+        assert (hit is None) == (first is None)
+        assert hit is None or first is None or hit.share == pytest.approx(first[1], abs=0.001)
+
+
+def test_longer_texts_than_are_looked_at_together_are_cut_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of places, batches of texts and parts of the pairs are all made smaller than one text."""
+    draw = random.Random(7)
+    items = ["".join(draw.choices("甲乙丙", k=draw.randrange(5, 60))) for _ in range(40)]
+    rows = [["".join(draw.choices("甲乙丙", k=draw.randrange(0, 90))) for _ in range(draw.randrange(3))] for _ in range(60)]
+    rows += [[f"前言{items[3]}后语", items[4]], [items[5][:-2]], [""], []]
+    made = index(*items)
+    expected = list(made.find_rows(rows))
+    assert sum(hit is not None for hit in expected) > 3
+    for row, hit in zip(rows, expected, strict=True):
+        first = next((found for text in row if (found := naive(items, text))), None)
+        assert (None if hit is None else hit.share) == (None if first is None else pytest.approx(first[1], abs=0.001))
+    monkeypatch.setattr(holders, "_BLOCK", 7)
+    monkeypatch.setattr(contamination, "_PAIRS", 5)
+    monkeypatch.setattr(contamination, "_BATCH", 50)
+    assert list(made.find_rows(rows)) == expected
+
+
+@STEADY
+@given(st.lists(st.text(), max_size=4))
+def test_the_table_of_code_points_says_what_bare_says(texts: list[str]) -> None:
+    found = Coder().codes(texts)
+    assert ["".join(map(chr, found.text(number).tolist())) for number in range(len(texts))] == [bare(text) for text in texts]
+
+
+@pytest.mark.parametrize("text", ["ΣΑΣ", "İI", "ｶﾞｷﾞ", "e\u0301", "각", "①②", "ﬁ", "\ud800甲", "甲\u0301乙", "Ⅷ卷", "豈"])
+def test_what_cannot_be_looked_at_by_itself_is_what_bare_says_too(text: str) -> None:
+    found = Coder().codes(["平常", text, "ordinary"])
+    assert found.text(1).tolist() == [ord(character) for character in bare(text)]
+    assert found.text(2).tolist() == list(map(ord, "ordinary"))
+
+
+def test_a_saved_index_finds_the_same_and_holds_no_text(tmp_path: Path) -> None:
+    items = ["请讲讲守株待兔这个成语的故事", "什么是人工智能", "好"]
+    rows = [["请讲讲守株待兔这个成语的由来", "嗯"], ["什么是人工智能呢"], ["好！"], ["别的"]]
+    made = index(*items)
+    made.save(tmp_path)
+    again = Index.load(tmp_path)
+    assert list(again.find_rows(rows)) == list(made.find_rows(rows))
+    assert [hit.item if hit else None for hit in again.find_rows(rows)] == ["item-1", "item-2", "item-3", None]
+    kept = b"".join(path.read_bytes() for path in sorted(tmp_path.iterdir()))
+    for encoding in ("utf-8", "utf-16-le", "utf-32-le"):
+        assert "守株".encode(encoding) not in kept
+    assert "\\u5b88" not in kept.decode("latin-1")
+
+
+def test_traditional_characters_count_as_simplified_ones_where_that_is_asked_for() -> None:
+    pytest.importorskip("opencc")
+    fold = simplified()
+    assert fold is not None
+    items = [BenchmarkItem("made", "item-1", ("请介绍中国传统节日里龙舟竞渡的来历",))]
+    written = "請介紹中國傳統節日裡龍舟競渡的來歷？"
+    assert Index(items).find(written) is None
+    assert Index(items, fold).find(written) == Hit("made", "item-1", "same text", 1.0)
+    assert Index(items, fold).find("请介绍中国传统节日里龙舟竞渡的来历") == Hit("made", "item-1", "same text", 1.0)
+    assert Index([BenchmarkItem("made", "item-2", (written,))], fold).find("请介绍中国传统节日里龙舟竞渡的来历") is not None
 
 
 def published(benchmarks: Path) -> dict[str, list[Sample]]:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import DataError
-from harness.rows import streaming
+from harness.rows import scanner
 from harness.rows.streaming import grouped, records
 
 STEADY = settings(deadline=None, derandomize=True)
@@ -24,7 +24,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=[1, 7, 2**20], ids=lambda size: f"blocks of {size}")
 def block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(streaming, "_BLOCK", request.param)
+    monkeypatch.setattr(scanner, "BLOCK", request.param)
     return int(request.param)
 
 
@@ -118,8 +118,8 @@ def test_what_is_before_the_trouble_has_been_read(file: Path) -> None:
 def test_an_absurdly_long_record_is_refused_before_it_fills_the_memory(
     file: Path, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streaming, "MAX_RECORD", 50_000)
-    monkeypatch.setattr(streaming, "_BLOCK", 1000)
+    monkeypatch.setattr(scanner, "MAX_RECORD", 50_000)
+    monkeypatch.setattr(scanner, "BLOCK", 1000)
     file.write_text(text.format("x" * 500_000))
     with pytest.raises(DataError, match="rows.json:1: a record of more than"):
         list(records(file))
@@ -154,9 +154,9 @@ def test_whatever_is_written_is_read_again(
     file = tmp_path_factory.mktemp("any") / "rows.json"
     text = json.dumps(rows, ensure_ascii=escaped, indent=indent or None)
     file.write_bytes(text.encode("utf-8", "surrogatepass") if escaped else text.encode())
-    before = streaming._BLOCK
-    streaming._BLOCK = 5  # type: ignore[misc]
+    before = scanner.BLOCK
+    scanner.BLOCK = 5  # type: ignore[misc]
     try:
         assert [value for _, value in records(file)] == rows
     finally:
-        streaming._BLOCK = before  # type: ignore[misc]
+        scanner.BLOCK = before  # type: ignore[misc]

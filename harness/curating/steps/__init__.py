@@ -10,8 +10,22 @@ from harness.curating.contract import StepSettings
 from harness.errors import unknown
 
 STEPS: Final[Mapping[str, str]] = {
-    "length": "length:Length",
+    "contamination": "contamination:Contamination",
+    "diversity": "diversity:Diversity",
+    "english_context": "english_context:EnglishContext",
     "exact_duplicates": "exact:ExactDuplicates",
+    "language": "language:Language",
+    "length": "length:Length",
+    "near_duplicates": "near:NearDuplicates",
+    "normalise": "normalise:Normalise",
+    "perplexity": "perplexity:Perplexity",
+    "repetition": "repetition:Repetition",
+    "sample": "sample:Sample",
+    "self_naming": "self_naming:SelfNaming",
+    "semantic_duplicates": "semantic:SemanticDuplicates",
+    "tags": "tags:Tags",
+    "truncation": "truncation:Truncation",
+    "unsafe_replies": "unsafe_replies:UnsafeReplies",
 }
 """Name -> `module:settings class`."""
 

@@ -6,14 +6,21 @@ import hashlib
 import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
+from harness.curating.columns import Columns, write
 from harness.curating.contract import Context, Dropping, StepSettings
+from harness.curating.duplicates import Of, dropping, id_columns, note
+from harness.judging.text import compatible
 from harness.schema import DataRow
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+WHY: Final = "exact duplicate"
+IN_MEMORY: Final = 500_000
+"""Rows of which the hashes are held at once."""
 
 
 class ExactDuplicates(StepSettings):
@@ -22,49 +29,60 @@ class ExactDuplicates(StepSettings):
     whole: ClassVar[bool] = True
 
     use: Literal["exact_duplicates"]
-    of: Literal["conversation", "questions"] = "conversation"
+    of: Of = "conversation"
     """`questions`: all turns but the last reply, so that two answers to one question count as duplicates."""
 
     def build(self, context: Context) -> ExactStep:
         """Nothing to load."""
-        return ExactStep(self)
+        return ExactStep(self, context)
 
 
 class ExactStep:
-    """A sketch is 128 bits a row; 1M rows are sorted in 16 MB."""
+    """A sketch is 128 bits and the id of each row. Memory holds the hashes of half a million rows and 4 bytes for every row."""
 
-    def __init__(self, settings: ExactDuplicates) -> None:
+    def __init__(self, settings: ExactDuplicates, context: Context) -> None:
         self.settings = settings
+        self.notes = context.notes
 
     def sketch(self, rows: Sequence[DataRow], to: Path) -> None:
-        """Hashes, two 64-bit words a row."""
+        """Hashes, two 64-bit words a row, and ids."""
         import numpy as np
 
         marks = b"".join(self._mark(row) for row in rows)
-        with to.open("wb") as file:
-            np.save(file, np.frombuffer(marks, dtype=np.uint64).reshape(-1, 2))
+        write(to, {"marks": np.frombuffer(marks, dtype=np.uint64).reshape(-1, 2), **id_columns(rows)})
 
     def decide(self, sketches: Sequence[Path]) -> Iterator[Dropping]:
         """All but the first of each group."""
         import numpy as np
 
-        parts = [np.load(path, allow_pickle=False) for path in sketches]
-        marks = np.concatenate(parts) if parts else np.zeros((0, 2), np.uint64)
-        first = _first_of_each(marks)
-        start = 0
-        for part in parts:
-            here = first[start : start + len(part)]
-            yield {
-                place: ("exact duplicate", f"of row {int(one) + 1} of the step")
-                for place, one in enumerate(here)
-                if one != start + place
-            }
-            start += len(part)
+        shards = [Columns(path) for path in sketches]
+        starts = np.concatenate(([0], np.cumsum([shard.shape("marks")[0] for shard in shards], dtype=np.int64)))
+        kept = np.arange(starts[-1], dtype=np.int32 if starts[-1] < 2**31 else np.int64)
+        for marks, rows in _parts(shards, starts):
+            kept[rows] = rows[_first_of_each(marks)]
+        self.notes.extend(note(kept))
+        yield from dropping(shards, starts, kept, WHY)
 
     def _mark(self, row: DataRow) -> bytes:
         turns = row.messages if self.settings.of == "conversation" else row.messages[:-1]
         said = "\x1f".join(f"{turn.role}:{''.join(turn.content.split())}" for turn in turns)
-        return hashlib.blake2b(unicodedata.normalize("NFKC", said).lower().encode(), digest_size=16).digest()
+        plain = said if unicodedata.is_normalized("NFKC", said) else compatible(said)
+        return hashlib.blake2b(plain.lower().encode("utf-8", "replace"), digest_size=16).digest()
+
+
+def _parts(shards: Sequence[Columns], starts: NDArray[Any]) -> Iterator[tuple[NDArray[np.uint64], NDArray[Any]]]:
+    """(hashes, rows) of all shards, equal ones in the same part, in order of rows."""
+    import numpy as np
+
+    parts = max(1, -(-int(starts[-1]) // IN_MEMORY))
+    for part in range(parts if shards else 0):
+        marks, rows = [], []
+        for shard, start in zip(shards, starts, strict=False):
+            found = shard.read("marks")
+            some = np.flatnonzero(found[:, 0] % np.uint64(parts) == part)
+            marks.append(found[some])
+            rows.append(some + start)
+        yield np.concatenate(marks), np.concatenate(rows)
 
 
 def _first_of_each(marks: NDArray[np.uint64]) -> NDArray[Any]:
