@@ -96,6 +96,7 @@ def review_command(
     if label_config:
         typer.echo(verb.label_config(target), nl=False)
     elif export is not None:
+        verb.review(target, people=people, overlap=overlap, everything=everything, sample=sample, seed=seed)
         _say({"file": str(export), "rows": verb.export(target, export, who)}, "{rows:,} rows in {file}", as_json=as_json)
     elif import_file is not None:
         done = verb.import_(target, import_file, who)

@@ -155,11 +155,11 @@ def _compare(sketches: Sketches, pairs: Pairs, similarity: float, clusters: Clus
 
     one, other = pairs
     weight = np.cumsum(np.maximum(sketches.sizes[one], sketches.sizes[other]), dtype=np.int64)
+    alike = np.zeros(len(one), bool)
     for start, stop in _slices(weight):
-        here = slice(start, stop)
-        alike = similarities(sketches, one[here], other[here]) >= similarity
-        clusters.join(one[here][alike], other[here][alike])
-        seen.add(one[here][~alike], other[here][~alike])
+        alike[start:stop] = similarities(sketches, one[start:stop], other[start:stop]) >= similarity
+    clusters.join(one[alike], other[alike])
+    seen.add(one[~alike], other[~alike])
 
 
 def _slices(weight: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
@@ -220,4 +220,5 @@ class _Seen:
 
         room = REMEMBERED - len(self._keys)
         if room > 0 and len(one):
-            self._keys = np.union1d(self._keys, ((one << 32) | other)[:room])
+            # Both are sorted and have no pair in common: a stable sort merges them in linear time.
+            self._keys = np.sort(np.concatenate((self._keys, ((one << 32) | other)[:room])), kind="stable")

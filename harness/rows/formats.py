@@ -268,12 +268,12 @@ def salvaged(name: str, path: Path) -> Iterator[Read]:
     form = FORMATS[name]
     for record in _placed(path, salvage(path, form.keys, groups=form.grouped)):
         if isinstance(record.value, Broken):
-            yield Read(str(record.line), (), record.value.why, record.value.detail)
+            yield Read(record.id, (), record.value.why, record.value.detail)
             continue
         try:
             read = form.read(record)
         except WrongShape as error:
-            read = Read(str(record.line), (), SHAPE, error.what)
+            read = Read(record.id, (), SHAPE, error.what)
         yield read
 
 
@@ -282,10 +282,13 @@ READERS: Final[Mapping[str, Callable[[Path], Iterator[Read]]]] = {name: partial(
 
 
 def _placed(path: Path, found: Iterator[tuple[int, str, Any]]) -> Iterator[Record]:
+    """Ids of records: their line; of the second and later of a line, which a list on one line has, `line.number`."""
     counted: dict[str, int] = {}
+    last = beside = 0
     for line, group, value in found:
         if not group:
-            yield Record(path, line, value, str(line))
+            last, beside = line, beside + 1 if line == last else 1
+            yield Record(path, line, value, str(line) if beside == 1 else f"{line}.{beside}")
             continue
         counted[group] = counted.get(group, 0) + 1
         yield Record(path, line, value, f"{word(group)}/{counted[group]}", group)

@@ -36,7 +36,7 @@ class Record:
     line: int
     value: Any
     id: str
-    """Its line, or `name/number` in an object of lists."""
+    """Its line (`line.number` from the second on that line on), or `name/number` in an object of lists."""
     group: str = ""
     """Name of its list."""
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness.errors import DataError
-from harness.rows.formats import READERS, Read
+from harness.rows.formats import READERS, Read, salvaged
 from tests.rows.test_contamination import training
 
 
@@ -167,3 +167,10 @@ def test_the_published_files_are_read_whole(name: str, kind: str, rows: int, fir
     assert Counter(row.trouble for row in found) == {None: rows}
     assert len({row.id for row in found}) == rows
     assert all([message.role for message in row.messages] == ["user", "assistant"] for row in found)
+
+
+def test_records_of_a_list_on_one_line_have_names_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "one_line.json"
+    path.write_text(json.dumps([{"instruction": f"问{n}", "input": "", "output": "答"} for n in range(4)]), encoding="utf-8")
+    assert [read.id for read in READERS["alpaca"](path)] == ["1", "1.2", "1.3", "1.4"]
+    assert [read.id for read in salvaged("alpaca", path)] == ["1", "1.2", "1.3", "1.4"]

@@ -17,6 +17,7 @@ in one place look somewhat more frequent than they are.
 from __future__ import annotations
 
 import re
+import warnings
 import zlib
 from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -160,7 +161,9 @@ def terms(question: str, *, words: bool = False) -> list[str]:
 
 
 def _cut(run: str) -> list[str]:
-    import jieba  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # jieba 0.42 imports pkg_resources, and says so to everybody
+        import jieba  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
     jieba.setLogLevel("ERROR")
     found: list[str] = jieba.lcut(run)

@@ -623,7 +623,7 @@ async function flush() {
   state.tries = 0;
   trouble(null);
   say("All is saved.");
-  if (!state.item || (state.item.standing === "mine" && !state.editing)) next(state.item ? state.item.id : null); else if (!state.editing && !state.noting) draw();
+  if (!state.item || (state.item.standing === "mine" && !state.editing && !state.noting)) next(state.item ? state.item.id : null); else if (!state.editing && !state.noting) draw();
   schedule(refreshList);
 }
 
@@ -832,7 +832,7 @@ document.addEventListener("keydown", event => {
   if (event.target instanceof Element && event.target.closest("input, textarea, select")) return;
   const typed = event.key === "Process" && event.code.startsWith("Key") ? event.code.slice(3).toLowerCase() : event.key;
   if (event.repeat && !["ArrowLeft", "ArrowRight", "j", "k"].includes(typed)) return;
-  if (state.editing) { if (typed === "Escape") cancelEdit(); return; }
+  if (state.editing && !state.busy) { if (typed === "Escape") cancelEdit(); return; }
   if (typed === "Escape") { document.body.classList.remove("queue-open"); syncQueueButton(); return; }
   const job = keymap().get(typed) || keymap().get(typed.toLowerCase());
   if (job) { event.preventDefault(); job(); }
