@@ -15,7 +15,7 @@ sources=(alpaca:"$folder/sources/alpaca.json" refgpt:"$folder/sources/refgpt.jso
 
 step harness curate zh_cn/knowledge --out "$folder/curated" "${sources[@]/#/--source=}"
 step harness data report "$folder/curated" --html "$folder/bias.html" > "$folder/bias.txt"
-step harness review "$folder/curated" --sample 40 --export "$folder/sheet.csv"
+step harness review "$folder/curated" --sample 200 --export "$folder/sheet.csv"
 step python3 "$here/data/reviewer.py" "$folder/sheet.csv" "$folder/sources/faults.json"
 step harness review "$folder/curated" --import "$folder/sheet.csv"
 step harness review "$folder/curated" --status

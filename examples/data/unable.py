@@ -1,6 +1,6 @@
 """A stand-in for a model that knows nothing: answers for `harness eval --model replay:FILE`, so that a diagnosis finds everything weak.
 
-    python examples/data/unable.py BENCHMARK FILE [--culture zh_cn]
+python examples/data/unable.py BENCHMARK FILE [--culture zh_cn]
 """
 
 from __future__ import annotations

@@ -116,10 +116,17 @@ def _labels(row: SheetRow, file: Path, line: int) -> tuple[tuple[str, ...], dict
         raise DataError(str(error), file=file, line=line) from error
     if degrees is not None:
         return tuple(name for name, _ in degrees) or tuple(str(score) for score in range(101)), {}
-    letters = [found[1] for text in row.question.split("\n") if (found := _OPTION.match(text))]
-    if len(letters) < 2 or letters != sorted(set(letters)):
+    letters = _letters(row.question)
+    if len(letters) < 2:
         raise DataError(f"task {row.task} has no rubric, and the question no options to choose from", file=file, line=line)
     return (*letters, INVALID), {}
+
+
+def _letters(question: str) -> list[str]:
+    """Of the options that a sheet puts at the end of a question, which may name them once more itself (`A. yes B. no`)."""
+    found = [match[1] for text in question.split("\n") if (match := _OPTION.match(text))]
+    letters = found[max((place for place, letter in enumerate(found) if letter == "A"), default=0) :]
+    return letters if letters == sorted(set(letters)) else []
 
 
 @cache

@@ -20,11 +20,18 @@ Out = Annotated[
 ]
 Sources = Annotated[
     list[str] | None,
-    typer.Option("--source", "-s", metavar="NAME|FORMAT:PATH", help="Instead of the pipeline's sources (repeatable)."),
+    typer.Option(
+        "--source",
+        "-s",
+        metavar="NAME|FORMAT:PATH",
+        help="Instead of the pipeline's sources; the format auto is guessed (repeatable).",
+    ),
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="Records of each source at most, to try a pipeline out.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes.", show_default="all cores")]
-KeepWork = Annotated[bool, typer.Option("--keep-work", help="Leave the shards of all stages, for a rerun with other last steps.")]
+KeepWork = Annotated[
+    bool, typer.Option("--keep-work", help="Leave the shards of all stages, rows as read, for a rerun with other last steps.")
+]
 
 
 @app.command("curate")

@@ -153,6 +153,8 @@ def _run_stage(planned: Planned, numbers: Iterable[int], workers: int, watch: Wa
     for done, _ in enumerate(_each(planned, numbers, workers), 1):
         if watch:
             watch(planned.title, done, max(done, intake.expected))
+    if watch and done:
+        watch(planned.title, done, done)
     if stage.whole is not None:
         _decide(planned, stage.whole, done)
     if not (stage.folder / NOTES).is_file():
@@ -181,18 +183,17 @@ def _each(planned: Planned, numbers: Iterable[int], workers: int) -> Iterator[in
                 yield _finished(*waiting.popleft())
         while waiting:
             yield _finished(*waiting.popleft())
+    except BrokenProcessPool as error:
+        raise HarnessError(
+            "a worker process died, most likely for want of memory; the same command goes on, --workers 1 needs the least"
+        ) from error
     finally:
         pool.close()
 
 
 def _finished(number: int, future: Future[None] | None) -> int:
-    try:
-        if future is not None:
-            future.result()
-    except BrokenProcessPool as error:
-        raise HarnessError(
-            "a worker process died, most likely for want of memory; the same command goes on, --workers 1 needs the least"
-        ) from error
+    if future is not None:
+        future.result()
     return number
 
 
@@ -237,7 +238,8 @@ def _one(number: int) -> None:
 
 def _decide(planned: Planned, whole: Numbered, shards: int) -> None:
     found = [Shard(planned.stage.folder, i) for i in range(shards)]
-    if all(shard.dropping.is_file() for shard in found):
+    # Without the notes it was killed before they were written: only deciding again gives those of the decision.
+    if (planned.stage.folder / NOTES).is_file() and all(shard.dropping.is_file() for shard in found):
         return
     step = cast(WholeStep, whole.settings.build(planned.contexts[whole.place]))
     for shard, dropping in zip(found, step.decide([shard.sketch for shard in found]), strict=True):

@@ -18,8 +18,9 @@ import json
 import re
 import tomllib
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from pydantic import Field, ValidationError
 
@@ -28,6 +29,8 @@ from harness.curating.contract import StepSettings
 from harness.curating.steps import STEPS, settings_of
 from harness.data.files import decode, read_bytes
 from harness.errors import DataError, UsageError, unknown
+from harness.rows.formats import FORMATS
+from harness.rows.guessing import AUTO, guess
 from harness.schema import Frozen, Source
 
 FOLDER: Final = "pipelines"
@@ -94,7 +97,8 @@ def load(name_or_path: str) -> Pipeline:
     except tomllib.TOMLDecodeError as error:
         raise DataError(f"not TOML: {error}", file=path) from error
     except ValidationError as error:
-        raise DataError(_complaint("", error), file=path) from error
+        raise DataError(_complaint("", error, _File), file=path) from error
+    _check_names(file.sources, path)
     return Pipeline(
         name=file.name,
         about=file.about,
@@ -107,23 +111,42 @@ def load(name_or_path: str) -> Pipeline:
 
 
 def with_sources(pipeline: Pipeline, given: Sequence[str]) -> Pipeline:
-    """The same steps on other sources: names that the culture declares, or `FORMAT:PATH`.
+    """The same steps on other sources: names that the culture declares, or `FORMAT:PATH`; the format `auto` is guessed.
 
     Raises:
-        UsageError: a `FORMAT:PATH` names no known format.
+        UsageError: a `FORMAT:PATH` names no known format, or one is given twice.
+        DataError: a format is to be guessed, and the file is not there or of none.
     """
-    return pipeline.model_copy(update={"sources": tuple(_given(one) for one in given)})
+    found: list[str | OwnSource] = []
+    for text in given:
+        one = _given(text)
+        if one in found:
+            raise UsageError(f"source '{text}' is given twice")
+        found.append(_renamed(one, {other if isinstance(other, str) else other.name for other in found}))
+    return pipeline.model_copy(update={"sources": tuple(found)})
 
 
 def _given(text: str) -> str | OwnSource:
-    format_, colon, path = text.partition(":")
+    format_, colon, place = text.partition(":")
     if not colon or format_ == "demo":
+        if Path(text).expanduser().exists():
+            raise UsageError(f"'{text}' is no source but a file; say its format: {AUTO}:{text}, or one of {', '.join(FORMATS)}")
         return text
-    formats = get_args(Source.model_fields["format"].annotation)
-    if format_ not in formats:
-        raise unknown("format", format_, formats)
-    name = re.sub(r"[^A-Za-z0-9_.-]", "_", Path(path).stem) or "given"
-    return OwnSource(name=name, path=str(Path(path).expanduser().absolute()), format=format_)
+    if format_ not in (AUTO, *FORMATS):
+        raise unknown("format", format_, (AUTO, *FORMATS))
+    path = Path(place).expanduser().absolute()
+    if format_ == AUTO:
+        format_ = guess(path)
+    name = re.sub(r"[^A-Za-z0-9_.-]", "_", path.stem) or "given"
+    return OwnSource.model_validate({"name": name, "path": str(path), "format": format_})
+
+
+def _renamed(one: str | OwnSource, taken: set[str]) -> str | OwnSource:
+    """Files of one name in several folders: rows are named after their source, so the later ones get a number."""
+    if isinstance(one, str) or one.name not in taken:
+        return one
+    number = next(n for n in count(2) if f"{one.name}-{n}" not in taken)
+    return one.model_copy(update={"name": f"{one.name}-{number}"})
 
 
 def with_contamination(pipeline: Pipeline) -> Pipeline:
@@ -149,13 +172,29 @@ def _step(number: int, table: dict[str, Any], path: Path) -> StepSettings:
     except UsageError as error:
         raise DataError(f"{where}: {error}", file=path) from error
     except ValidationError as error:
-        raise DataError(_complaint(f"{where} ({name}): ", error), file=path) from error
+        raise DataError(_complaint(f"{where} ({name}): ", error, settings_of(name)), file=path) from error
 
 
-def _complaint(where: str, error: ValidationError) -> str:
-    first = error.errors()[0]
-    name = ".".join(str(part) for part in first["loc"])
+def _complaint(where: str, error: ValidationError, of: type[Frozen]) -> str:
+    """The first mistake; of a source, that of the kind which was written: a name, or a table."""
+    found = [
+        one for one in error.errors() if not (one["loc"][:1] == ("sources",) and one["loc"][2:] == ("str",))
+    ] or error.errors()
+    first = found[0]
+    name = ".".join(str(part) for part in first["loc"] if part != OwnSource.__name__)
+    if first["type"] == "extra_forbidden":
+        fields = OwnSource.model_fields if first["loc"][0] == "sources" else of.model_fields
+        return f"{where}{unknown('setting', name.rpartition('.')[2], fields)}"
     return f"{where}'{name}': {first['msg'].removeprefix('Value error, ')}"
+
+
+def _check_names(sources: Sequence[str | OwnSource], path: Path) -> None:
+    names = [one if isinstance(one, str) else one.name for one in sources]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(
+            f"'sources': two are named '{twice}'; rows are named after their source, so each needs its own", file=path
+        )
 
 
 def digest(*parts: str) -> str:

@@ -62,9 +62,10 @@ class DataFile:
 def locate(file: DataFile, progress: bool = True) -> Path:
     """Find or fetch `file`; the bytes behind the returned path had the right SHA-256 a moment ago.
 
-    Tried in order: `$HARNESS_DATA/<path>`, `$HARNESS_DATA/<file name>`, `<cache>/data/<path>`, download of the URL into the
-    cache. The first that exists must be right: a wrong copy is an error, never silently passed over. Several processes may
-    download at once; each writes its own `.part` file and the last rename wins, with the same bytes (`harness.data.parts`).
+    Tried in order: `$HARNESS_DATA/<path>`, `$HARNESS_DATA/benchmarks/<path>`, `$HARNESS_DATA/<file name>`, `<cache>/data/<path>`,
+    download of the URL into the cache. The first that exists must be right: a wrong copy is an error, never silently passed over.
+    Several processes may download at once; each writes its own `.part` file and the last rename wins, with the same bytes
+    (`harness.data.parts`).
 
     Args:
         file: what to find.
@@ -98,7 +99,7 @@ def _places(file: DataFile) -> tuple[Path, ...]:
         return (_cached(file),)
     if not own.is_dir():
         raise UsageError(f"HARNESS_DATA names '{own}', which is not a folder")
-    return (own / file.path, own / PurePosixPath(file.path).name, _cached(file))
+    return (own / file.path, own / "benchmarks" / file.path, own / PurePosixPath(file.path).name, _cached(file))
 
 
 def _exists(place: Path) -> bool:

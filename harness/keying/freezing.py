@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.data.keys import load_key
-from harness.errors import IncompleteRun, Refused, UsageError
+from harness.errors import DataError, IncompleteRun, Refused, UsageError
 from harness.keying.counting import Ruling, State
 from harness.keying.ranges import shown, stored
+from harness.keying.stretches import LONGEST
 from harness.report.text import count
 from harness.runs.write import canonical, write_whole
-from harness.schema import Confidence, FrozenKey
+from harness.schema import Confidence, FrozenKey, ProposedText
 from harness.stats.keys import audit_size_of
 from harness.stats.shrinkage import Beta, fit
 
@@ -36,13 +37,13 @@ def freeze(state: State, version: str, *, max_error: float = 0.02, assumed: floa
         state: of the work folder.
         version: part of the file's name; a version is frozen once.
         max_error: largest share of wrong answers that may be left possible.
-        assumed: share of people's decisions that is wrong beyond what their disagreements show.
+        assumed: share of the answers that people would all misread alike, whoever looked; added to the bound.
 
     Raises:
         UsageError: the version is no name, or is frozen with other content.
         IncompleteRun: items await people.
         Refused: the bound is above `max_error`.
-        DataError: files cannot be written.
+        DataError: an answer repeats too much of another question to be published, or files cannot be written.
     """
     if not VERSION.fullmatch(version):
         raise UsageError(f"'{version}' is no version; one is like v1 or 2026.1, of letters, digits, dots and dashes")
@@ -101,8 +102,7 @@ def _rows(state: State) -> Iterator[dict[str, Any]]:
         ruling, standing = state.rulings[name], state.standings[name]
         row: dict[str, Any] = {"hash": name, "dimension": state.items.area(name), "confidence": _confidence(ruling, sure[name])}
         if ruling.text is not None:
-            question = state.items.by_hash[name].question
-            text = stored(shown(ruling.text, question), question)
+            text = _published(ruling.text, name, state)
             row |= {"reference": text.reference, "kind": ruling.text.kind or "open"}
             row |= {part: list(texts) for part in ("accept", "points") if (texts := getattr(text, part))}
             row["agreeing"] = [
@@ -117,6 +117,19 @@ def _rows(state: State) -> Iterator[dict[str, Any]]:
         if not ruling.people:
             row["right"] = [round(value, DIGITS) for value in _right(sure[name])]
         yield row
+
+
+def _published(text: ProposedText, name: str, state: State) -> ProposedText:
+    """The reference without any stretch of the benchmark: of its own question as ranges, of the others cut."""
+    question, others = state.items.by_hash[name].question, state.items.stretches
+    own = stored(shown(text, question), question)
+    if (repeated := others.longest(own)) >= LONGEST:
+        raise DataError(
+            f"the reference of {name} repeats {repeated} characters of another question, and a key holds no text of its benchmark; "
+            "put it in other words",
+            file=state.work.folder,
+        )
+    return others.cut_all(own)
 
 
 def _sureness(state: State) -> dict[str, Beta]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from harness import catalog, folders
 from harness.errors import UsageError
-from harness.schema import KeyKind, Sample
+from harness.keying.ranges import shown
+from harness.keying.stretches import Stretches
+from harness.schema import KeyKind, KeyVote, Sample
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,15 @@ class Items:
         """Digest of all content hashes."""
         return hashlib.sha256("\n".join(sorted(self.by_hash)).encode()).hexdigest()
 
+    @cached_property
+    def stretches(self) -> Stretches:
+        """What no published key may repeat: the texts of all questions, their histories and options."""
+        return Stretches(
+            text
+            for sample in self.by_hash.values()
+            for text in (sample.question, *(turn.content for turn in sample.history), *sample.options.values())
+        )
+
     def area(self, name: str) -> str:
         """Dimension of an item."""
         return self.by_hash[name].dimension
@@ -37,6 +48,20 @@ class Items:
     def options(self, name: str) -> str:
         """The letters of an item's options, in order; empty if it has none."""
         return "".join(self.by_hash[name].options)
+
+    def misfit(self, vote: KeyVote) -> str:
+        """Why a vote on one of these questions cannot be one; empty if it can."""
+        if vote.answer is not None and vote.answer not in self.by_hash[vote.hash].options:
+            return f"votes '{vote.answer}' on {vote.hash}, which has {self.options(vote.hash) or 'no options'}"
+        if vote.text is None:
+            return ""
+        if self.kind == "choice":
+            return f"proposes a text for {vote.hash}, which has options {self.options(vote.hash)}"
+        try:
+            shown(vote.text, self.by_hash[vote.hash].question)
+        except ValueError as error:
+            return f"on {vote.hash}: {error}"
+        return ""
 
 
 def load(benchmark: str) -> Items:

@@ -70,6 +70,8 @@ class Work:
         for number, vote in enumerate(self._lines(), 1):
             if vote.hash not in self.items.by_hash:
                 raise DataError(f"a vote on {vote.hash}, which is no question of it", file=self._proposals, line=number)
+            if why := self.items.misfit(vote):
+                raise DataError(why, file=self._proposals, line=number)
             if vote.family not in self.about.excluded:
                 key = (vote.hash, vote.voter, vote.order)
                 found.pop(key, None)
@@ -124,7 +126,7 @@ class Work:
             try:
                 yield KeyVote.model_validate_json(line)
             except ValidationError as error:
-                raise DataError(f"not a vote: {_first(error)}", file=self._proposals, line=number) from None
+                raise DataError(f"is not a vote: {_first(error)}", file=self._proposals, line=number) from None
 
     def _opened(self, folder: Path) -> Review | None:
         """A review made of these votes, and of no others."""
@@ -187,7 +189,7 @@ def _read(noun: type[Noun], path: Path) -> Noun:
     try:
         return noun.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        raise DataError(f"not a {noun.__name__}: {_first(error)}", file=path) from None
+        raise DataError(f"is not what it should be: {_first(error)}", file=path) from None
 
 
 def _write(noun: Frozen, path: Path) -> None:
@@ -196,4 +198,5 @@ def _write(noun: Frozen, path: Path) -> None:
 
 def _first(error: ValidationError) -> str:
     first = error.errors()[0]
-    return f"'{'.'.join(str(part) for part in first['loc'])}': {first['msg']}"
+    where = ".".join(str(part) for part in first["loc"])
+    return f"'{where}': {first['msg']}" if where else str(first["msg"])

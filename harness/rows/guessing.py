@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from harness.rows.streaming import salvage
 
 AUTO: Final = "auto"
 _LOOKED_AT: Final = 100
-"""Broken records at the beginning that are passed over."""
+"""Records at the beginning among which one must be sound."""
 
 _Record = Mapping[str, Any]
 _TESTS: Final[tuple[tuple[str, Callable[[_Record], bool]], ...]] = (
@@ -34,21 +35,30 @@ def guess(path: Path) -> str:
         DataError: the file cannot be read, or its first record is of no format known here; says what it has.
     """
     keys = frozenset().union(*(form.keys for form in FORMATS.values()))
-    first: Any = None
-    for number, (_, _, value) in enumerate(salvage(path, keys)):
+    first, broken = None, None
+    for _, _, value in islice(salvage(path, keys), _LOOKED_AT):
         if not isinstance(value, Broken):
             first = value
             break
-        if number == _LOOKED_AT:
-            break
+        broken = broken or value
     if _is_grouped(path, first):
         return "safety_prompts"
     if isinstance(first, dict):
         for name, fits in _TESTS:
             if fits(first):
                 return name
+    raise DataError(_complaint(first, broken), file=path)
+
+
+def _complaint(first: Any, broken: Broken | None) -> str:
+    if first is None:
+        return (
+            "holds no rows"
+            if broken is None
+            else f"no record at its beginning can be read; the first: {broken.why}: {broken.detail}"
+        )
     have = ", ".join(str(key)[:40] for key in list(first)[:8]) if isinstance(first, dict) else "no object"
-    raise DataError(f"its first record is of no format known here ({have}); there are: {', '.join(FORMATS)}", file=path)
+    return f"its first record is of no format known here ({have or 'an empty object'}); there are: {', '.join(FORMATS)}"
 
 
 def _is_grouped(path: Path, first: Any) -> bool:

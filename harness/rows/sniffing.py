@@ -39,7 +39,7 @@ _FEWEST: Final = 8
 _DENSE: Final = 0.05
 """Share of bytes above 127 from which on a text is not mostly ASCII."""
 _BY_CHANCE: Final = 0.5
-"""Characters that are UTF-8 by chance, to one byte that is none: 0.18 to 0.31 were seen in GB18030 of Chinese instruction data."""
+"""Characters that are UTF-8 by chance, to one byte that is none: 0.18 to 0.31 in GB18030 of Chinese instruction data."""
 
 
 def refuse_other_kinds(sample: bytes, path: Path) -> None:

@@ -8,6 +8,7 @@ import shutil
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +17,9 @@ from harness.curating import pipeline as pipelines
 from harness.curating.engine import Plan, Worked, plan, work
 from harness.curating.intake import Input
 from harness.curating.pipeline import OwnSource, Pipeline
-from harness.curating.steps.contamination import findings
-from harness.errors import UsageError
+from harness.curating.scrubbing import Scrubber
+from harness.curating.steps.contamination import findings, repeating
+from harness.errors import Refused, UsageError
 from harness.rows import dataset as store
 from harness.rows import sources
 from harness.runs.lock import FolderLock
@@ -55,7 +57,7 @@ def curate(
     Args:
         pipeline: preset, file, or Pipeline.
         out: its folder; may hold the same data set, finished or not.
-        given: names of the culture's sources, or `FORMAT:PATH`, in place of the pipeline's own.
+        given: names of the culture's sources, or `FORMAT:PATH` (`auto` guesses the format), in place of the pipeline's own.
         limit: records of each file at most, to try a pipeline out.
         workers: processes; default: all cores. Code that is no module of its own (a script without
             `if __name__ == "__main__"`) needs 1.
@@ -78,6 +80,10 @@ def curate(
         if not keep_work:
             shutil.rmtree(out / WORK, ignore_errors=True)
         return made
+    except Refused:
+        # What looks like a benchmark is not left lying about as shards of rows.
+        shutil.rmtree(out / WORK, ignore_errors=True)
+        raise
     finally:
         lock.release()
 
@@ -101,7 +107,9 @@ def _input(pipeline: Pipeline, culture: Culture, source: str | OwnSource) -> Inp
     else:
         path, declared, name = Path(pipeline.folder) / source.path, source, source.name
         if not path.is_file():
-            raise UsageError(f"source '{name}': there is no file '{path}'")
+            raise UsageError(
+                f"source '{name}': '{path}' is no plain file" if path.exists() else f"source '{name}': there is no file '{path}'"
+            )
     with naming(path), path.open("rb") as file:
         return Input(name, declared, path, hashlib.file_digest(file, "sha256").hexdigest())
 
@@ -118,7 +126,7 @@ def _store(job: _Job, planned: Plan, worked: Worked) -> DataSet:
     for shard in worked.shards:
         deque(tally.counted(shard.read_rows()), maxlen=0)
     digest = write_whole(job.out / store.ROWS, store.joined(shard.rows for shard in worked.shards))
-    write_whole(job.out / store.DROPPED, store.joined(worked.drops))
+    notes = _store_dropped(job.out / store.DROPPED, planned, worked)
     contamination, unchecked = _compared(planned, worked)
     made = DataSet(
         name=job.pipeline.name,
@@ -136,10 +144,30 @@ def _store(job: _Job, planned: Plan, worked: Worked) -> DataSet:
         **tally.fields(),
         contamination=contamination,
         unchecked=unchecked,
-        notes=() if job.limit is None else (f"made of {job.limit} records of each source at most: a trial",),
+        notes=(*notes, *([] if job.limit is None else [f"made of {job.limit} records of each source at most: a trial"])),
     )
     write_whole(job.out / store.MANIFEST, [made.model_dump_json(indent=1).encode() + b"\n"])
     return made
+
+
+def _store_dropped(path: Path, planned: Plan, worked: Worked) -> list[str]:
+    """Write all dropped rows; those that went before anything was compared with benchmarks are compared now. Returns notes."""
+    earlier, scratch = {planned.read}, None
+    for one in planned.stages:
+        earlier.add(one.stage.folder)
+        if one.stage.whole is not None and one.stage.whole.settings.use == pipelines.CONTAMINATION:
+            scratch = one.contexts[one.stage.whole.place].scratch
+            break
+    if scratch is None:
+        write_whole(path, store.joined(worked.drops))
+        return []
+    scrubber = Scrubber(repeating(scratch))
+    first = [file for file in worked.drops if file.parent in earlier]
+    rest = [file for file in worked.drops if file.parent not in earlier]
+    write_whole(path, chain(scrubber.scrubbed(first), store.joined(rest)))
+    if not scrubber.found:
+        return []
+    return [f"{scrubber.found:,} rows that other steps had dropped repeat a benchmark too; {store.DROPPED} is without their text"]
 
 
 def _compared(planned: Plan, worked: Worked) -> tuple[dict[str, int], dict[str, str]]:

@@ -109,7 +109,7 @@ def show(target: str, culture: str = CULTURE, *, samples: int = 3) -> SourceSumm
         raise unknown("format", form, (AUTO, *FORMATS))
     path = Path(place).expanduser()
     if not path.is_file():
-        raise UsageError(f"there is no file '{path}'")
+        raise UsageError(f"'{path}' is no plain file" if path.exists() else f"there is no file '{path}'")
     known = guess(path) if form == AUTO else form
     source = Source.model_validate({"path": path.name, "format": known})
     return sum_up(path.stem or path.name, source, path, samples=samples, guessed=form == AUTO)

@@ -49,6 +49,33 @@ def test_copies_are_left_out_counted_by_benchmark_and_written_nowhere(tmp_path: 
     assert first <= {"00000.jsonl"}, "only the rows as they came to this step, in the work folder that is deleted"
 
 
+def test_a_copy_that_another_step_drops_first_is_written_nowhere_either(tmp_path: Path) -> None:
+    copied, records = asked("demo_mcq", 2), made.alpaca(60)
+    records[7] |= {"instruction": copied[0], "output": "好"}
+    records[8] |= {"output": "短"}
+    records[9] |= {"instruction": copied[1], "output": ""}
+    path = made.pipeline(tmp_path / "p.toml", made.jsonl(tmp_path / "r.jsonl", records), ['use = "length"\nleast_reply = 2'])
+    data = curate(str(path), tmp_path / "out", workers=1)
+    dropped = [json.loads(line) for line in (tmp_path / "out" / store.DROPPED).read_text().splitlines()]
+    assert [(one["step"], one["source_id"], "row" in one) for one in dropped] == [
+        ("read", "10", False),
+        ("1 length", "8", False),
+        ("1 length", "9", True),
+    ]
+    assert any(note.startswith("2 rows that other steps had dropped repeat a benchmark") for note in data.notes)
+    written = "".join(path.read_text("utf-8") for path in (tmp_path / "out").rglob("*") if path.is_file())
+    assert not any(text[4:18] in written for text in copied)
+
+
+def test_of_a_source_that_is_a_benchmark_nothing_is_left_on_the_disk(tmp_path: Path) -> None:
+    records = made.alpaca(40)
+    for number, text in enumerate(asked("demo_mcq", 30)):
+        records[number]["instruction"] = text
+    with pytest.raises(Refused):
+        curate(pipeline(tmp_path, records), tmp_path / "out", workers=1, keep_work=True)
+    assert [path.name for path in (tmp_path / "out").rglob("*")] == [".lock"]
+
+
 def test_a_row_in_traditional_characters_or_another_width_is_found_too(tmp_path: Path) -> None:
     opencc = pytest.importorskip("opencc")
     records = made.alpaca(30)

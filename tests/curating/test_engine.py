@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -144,6 +145,39 @@ def test_a_shard_that_a_power_cut_has_shortened_is_made_again(made: Path, tmp_pa
         path.unlink()
     curate(str(made), tmp_path / "whole", workers=1)
     assert files(tmp_path / "whole") == wanted
+
+
+def test_what_a_decision_noted_is_not_lost_by_a_kill_right_after_it(made: Path, tmp_path: Path, small: int) -> None:
+    curate(str(made), tmp_path / "out", workers=1, keep_work=True)
+    wanted = files(tmp_path / "out")
+    assert b"clusters of duplicates" in wanted[MANIFEST]
+    (tmp_path / "out" / MANIFEST).unlink()
+    for path in (tmp_path / "out" / WORK).rglob("notes.json"):
+        path.unlink()
+    curate(str(made), tmp_path / "out", workers=1)
+    assert files(tmp_path / "out") == wanted
+
+
+def test_a_worker_that_is_killed_while_rows_are_read_is_one_line(tmp_path: Path) -> None:
+    made = pipeline(tmp_path / "p.toml", jsonl(tmp_path / "rows.jsonl", alpaca(16_000)), STEPS)
+    command = [sys.executable, "-m", "harness", "curate", str(made), "--out", str(tmp_path / "out"), "--workers", "2", "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert within(60, lambda: any("spawn_main" in said for said in _children(process.pid).values()))
+    worker = next(pid for pid, said in _children(process.pid).items() if "spawn_main" in said)
+    os.kill(worker, signal.SIGKILL)
+    _, said = process.communicate()
+    assert process.returncode == 1
+    assert "a worker process died" in said
+    assert len(said.strip().splitlines()) == 1
+
+
+def _children(parent: int) -> dict[int, str]:
+    """Process -> its command line."""
+    found = {}
+    for name in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+        with contextlib.suppress(OSError):
+            found[int(name)] = Path(f"/proc/{name}/cmdline").read_text()
+    return found
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

@@ -23,11 +23,18 @@ HEAD = 'name = "x"\nculture = "demo"\nsources = ["a"]\n'
         ('culture = "demo"\nsources = ["a"]\n', "'name': Field required"),
         ('name = "a b"\nculture = "demo"\nsources = ["a"]\n', "'name': String should match"),
         ('name = "x"\nculture = "demo"\nsources = []\n', "'sources': Tuple should have at least 1 item"),
-        (HEAD + "typo = 1\n", "'typo': Extra inputs are not permitted"),
+        (HEAD + "typo = 1\n", "no setting named 'typo'; there are: about, culture, name, seed"),
+        (HEAD.replace('"a"', '{ name = "k", path = "x", format = "alpca" }'), "'sources.0.format': Input should be 'alpaca'"),
+        (
+            HEAD.replace('"a"', '{ name = "k", path = "x", format = "alpaca", licens = "MIT" }'),
+            "no setting named 'licens'; did you mean",
+        ),
+        (HEAD.replace('"a"', '"a", "b", "a"'), "two are named 'a'"),
         (HEAD + "[[step]]\nleast_reply = 3\n", "step 1: has no 'use'"),
         (HEAD + '[[step]]\nuse = "lenght"\n', "step 1: no step named 'lenght'; did you mean length?"),
         (HEAD + '[[step]]\nuse = "length"\n[[step]]\nuse = "length"\nmost = -1\n', "step 2 (length): 'most': Input should be"),
-        (HEAD + '[[step]]\nuse = "length"\nleast = 3\n', "step 1 (length): 'least': Extra inputs are not permitted"),
+        (HEAD + '[[step]]\nuse = "length"\nleast = 3\n', "step 1 (length): no setting named 'least'; did you mean least_reply or least_turns?"),
+        (HEAD + '[[step]]\nuse = "length"\nleast_replyy = 3\n', "did you mean least_reply"),
     ],
 )
 def test_a_mistake_is_one_line_that_says_where(text: str, complaint: str, tmp_path: Path) -> None:
@@ -77,6 +84,30 @@ def test_a_format_that_does_not_exist_is_named(tmp_path: Path, cli: Cli) -> None
     done = cli("curate", str(made), "--out", str(tmp_path / "out"), "--source", "alpacca:rows.jsonl")
     assert done.code == 2
     assert "no format named 'alpacca'; did you mean alpaca?" in done.err
+
+
+def test_files_of_one_name_in_two_folders_are_two_sources(tmp_path: Path, cli: Cli) -> None:
+    made = pipeline(tmp_path / "p.toml", tmp_path / "absent.jsonl", ['use = "length"'])
+    (tmp_path / "b").mkdir()
+    files = [jsonl(tmp_path / "rows.jsonl", alpaca(3)), jsonl(tmp_path / "b" / "rows.jsonl", alpaca(2, seed=1))]
+    given = [f"--source=auto:{file}" for file in files]
+    done = cli("curate", str(made), "--out", str(tmp_path / "out"), "--workers", "1", "--json", *given)
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["by_source"] == {"rows": 3, "rows-2": 2}
+    assert [source["records"] for source in json.loads(done.out)["sources"]] == [3, 2]
+    again = cli("curate", str(made), "--out", str(tmp_path / "other"), given[0], given[0])
+    assert again.code == 2
+    assert "is given twice" in again.err
+
+
+def test_a_file_without_its_format_is_told_from_a_source(tmp_path: Path, cli: Cli) -> None:
+    made = pipeline(tmp_path / "p.toml", tmp_path / "rows.jsonl", ['use = "length"'])
+    file = jsonl(tmp_path / "rows.jsonl", alpaca(3))
+    done = cli("curate", str(made), "--out", str(tmp_path / "out"), "--source", str(file))
+    assert done.code == 2
+    assert f"say its format: auto:{file}" in done.err
+    folder = cli("curate", str(made), "--out", str(tmp_path / "out"), "--source", f"alpaca:{tmp_path}")
+    assert "is no plain file" in folder.err
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path, cli: Cli) -> None:

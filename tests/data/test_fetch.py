@@ -81,6 +81,11 @@ def test_the_bare_name_will_do_in_the_users_folder(web: Web, own: Path) -> None:
     assert locate(file_at(web.url)) == mine
 
 
+def test_a_folder_of_benchmarks_in_the_users_folder_will_do_as_well(web: Web, own: Path) -> None:
+    mine = put(own / "benchmarks/bench/v1/items.json")
+    assert locate(file_at(web.url)) == mine
+
+
 def test_a_users_folder_without_the_file_leads_on_to_the_download(web: Web, own: Path, cache: Path) -> None:
     assert locate(file_at(web.serve("/items.json", BODY))).is_relative_to(cache)
 

@@ -168,6 +168,15 @@ def test_a_file_in_another_encoding_is_one_line_that_says_how_to_convert_it(file
     assert {"gbk": "GB18030", "utf-16-le": "UTF-16LE"}.get(encoding, encoding.upper().removesuffix("-BE")) in str(error.value)
 
 
+def test_chinese_of_all_kinds_of_words_is_known_in_gb18030(file: Path) -> None:
+    # A third as many characters as bytes that are none are UTF-8 by chance: 种, 茶, 地, 云, 山, 气, 湿 and many more.
+    said = "第{}种茶叶产于云南省临沧市第{}号山头，海拔大约一千五百米，当地气候湿润，适合茶树生长。"
+    rows = [{"instruction": f"请说明第{n}种茶叶的产地在哪里，越具体越好。", "output": said.format(n, n)} for n in range(30)]
+    file.write_bytes(json.dumps(rows, ensure_ascii=False).encode("gb18030"))
+    with pytest.raises(DataError, match="looks like GB18030; convert it: iconv -f GB18030"):
+        list(read_rows("x", ALPACA, file))
+
+
 @pytest.mark.parametrize(
     ("raw", "said"),
     [

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal
 
@@ -128,6 +128,12 @@ def findings(scratch: Path, report: StepReport) -> tuple[dict[str, int], dict[st
     checked = _read(scratch / CHECKED)
     hits = {why.removeprefix(WHY): count for why, count in report.reasons.items()}
     return {name: hits.get(name, 0) for name in checked["compared"]}, checked["unread"]
+
+
+def repeating(scratch: Path) -> Callable[[Sequence[DataRow]], list[bool]]:
+    """Which of some rows repeat a benchmark, by the index that the step has made in its scratch."""
+    index = Index.load(scratch / _INDEX)
+    return lambda rows: [hit is not None for hit in index.find_rows(map(_texts, rows))]
 
 
 def _read(path: Path) -> Any:
