@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from harness.stats.keys import People, Stratum, error_bound, most_errors, most_errors_anytime
+from harness.stats.keys import People, Stratum, error_bound, most_errors_anytime
 
 LURE = 0.75
 """Chance that a wrong voter takes an item's main lure, of several."""
@@ -33,6 +33,8 @@ class World:
     """Correlation of the voters' latent errors."""
     people: float = 0.02
     """Share of items that one person gets wrong."""
+    hard: float = 0.0
+    """If above 0: all errors of people lie in this share of the items, the same for all of them."""
     misread: float = 0.0
     """Share of the items that all voters get wrong which people misread in the same way."""
     audit: int = 150
@@ -40,11 +42,9 @@ class World:
     area: float = 0.0
     """If above 0: all difficulty lies in one area that holds this share of the items."""
     peek: float | None = None
-    """Stop as soon as the bound is as low as this, looking after every ten items of a stratum."""
-    honest: bool = True
-    """Where it peeks: use the bound that allows for it."""
+    """Stop as soon as the bound, one that allows for it, is as low as this; looking after every ten items of a stratum."""
     assumed: float = 0.0
-    """People's shared misreading that is added to the bound."""
+    """Share that people misread alike, which is added to the bound."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def make(world: World, random: np.random.Generator) -> Made:
         seen = ~agreed
         seen[sample] = True
         errors = int((said[sample] != votes[sample, 0]).sum())
-        strata.append(Stratum(len(drawn), looked, errors, anytime=world.peek is not None and world.honest))
+        strata.append(Stratum(len(drawn), looked, errors, anytime=world.peek is not None))
         wrong += int((np.where(seen, said, votes[:, 0]) != 0).sum())
         reviews = [reviews[0] + int((~agreed).sum()), reviews[1] + int(differ[~agreed].sum())]
         audits = [audits[0] + looked, audits[1] + int(differ[sample].sum())]
@@ -118,7 +118,10 @@ def _people(
     world: World, random: np.random.Generator, options: int, voted: NDArray[np.int64], trapped: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """What two people and an adjudicator make of each item, and where the two differ."""
-    said = [np.where(random.random(len(voted)) < world.people, random.integers(1, options, len(voted)), 0) for _ in range(3)]
+    rate = np.full(len(voted), world.people)
+    if world.hard:
+        rate = np.where(random.random(len(voted)) < world.hard, world.people / world.hard, 0.0)
+    said = [np.where(random.random(len(voted)) < rate, random.integers(1, options, len(voted)), 0) for _ in range(3)]
     said = [np.where(trapped, voted, one) for one in said]
     differ = said[0] != said[1]
     return np.where(differ, said[2], said[0]), differ
@@ -129,10 +132,9 @@ def _looked(world: World, wrong: NDArray[np.bool_], items: int) -> int:
     most = min(world.audit, items)
     if world.peek is None:
         return most
-    bound = most_errors_anytime if world.honest else most_errors
     for n in range(10, most, 10):
         found = int(wrong[:n].sum())
-        if bound(found, n, items) - found <= world.peek * items:
+        if most_errors_anytime(found, n, items) - found <= world.peek * items:
             return n
     return most
 

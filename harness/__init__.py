@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from harness.runs import load_run
     from harness.verbs.compare import compare
+    from harness.verbs.curate import curate
     from harness.verbs.diagnose import diagnose
     from harness.verbs.evaluate import evaluate
     from harness.verbs.gate import gate
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from harness.verbs.train import train
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "compare", "diagnose", "evaluate", "gate", "load_run", "mix", "train"]
+__all__ = ["__version__", "compare", "curate", "diagnose", "evaluate", "gate", "load_run", "mix", "train"]
 
 _ROOMS: Final = {"load_run": "harness.runs"}
 

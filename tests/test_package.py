@@ -26,6 +26,11 @@ HEAVY = (
     "numpy",
     "scipy",
     "aiohttp",
+    "sklearn",
+    "rensa",
+    "opencc",
+    "starlette",
+    "uvicorn",
 )
 
 

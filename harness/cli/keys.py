@@ -146,7 +146,7 @@ def review_command(
             f"{items:,} items for people in {place}" if items else "all items are unanimous: nothing to review, draw an audit"
         )
     if annotator and items:
-        key_review.serve(place, annotators=annotator, adjudicate=adjudicate, port=port, open_browser=browser)
+        _serve(place, annotator, adjudicate, port, browser)
 
 
 @keys_app.command("audit")
@@ -173,7 +173,7 @@ def audit_command(
 
         console().print(audit_table(plan, str(place)))
     if annotator:
-        key_review.serve(place, annotators=annotator, adjudicate=adjudicate, port=port, open_browser=browser)
+        _serve(place, annotator, adjudicate, port, browser)
 
 
 @keys_app.command("freeze")
@@ -216,3 +216,17 @@ def status_command(
     from harness.report.keys import show_status
 
     console().print(show_status(found))
+
+
+def _serve(folder: Path, annotators: list[str], adjudicate: bool, port: int, browser: bool) -> None:
+    """Show the page to each person; addresses go to the error stream, so that JSON stays JSON."""
+    from harness.report.text import one_line
+    from harness.verbs import key_review
+
+    left = list(dict.fromkeys(annotators))
+    typer.echo("Each address opens the page in one browser, once. Ctrl-C ends; nothing that was saved is lost.", err=True)
+
+    def ready(address: str) -> None:
+        typer.echo(f"{one_line(left.pop(0))}: {address}", err=True)
+
+    key_review.serve(folder, annotators=left[:], adjudicate=adjudicate, port=port, open_browser=browser, on_ready=ready)

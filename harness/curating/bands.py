@@ -29,7 +29,7 @@ WAITING: Final = 100_000
 """Pairs that are gathered before they are compared."""
 AT_ONCE: Final = 500_000
 """Shingles on either side that are compared at once."""
-REMEMBERED: Final = 4_000_000
+REMEMBERED: Final = 1_000_000
 """Pairs found different that are not compared again in the next band."""
 
 BANDS: Final = "bands"

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Final, cast
 
@@ -229,7 +230,16 @@ _WORKER: list[Worker] = []
 def _start(stage: Stage, contexts: dict[int, Context]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it lets shards that are worked on end
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _WORKER[:] = [Worker(stage, contexts)]
+
+
+def _end_with_parent() -> None:
+    """A worker holds both ends of its queue, so that it would wait for ever for a parent that was killed."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _one(number: int) -> None:

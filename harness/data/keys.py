@@ -116,6 +116,8 @@ class _Sheet(Frozen):
     provenance: Text
     reviewed: StrictBool
     error_bound: Annotated[float, Field(ge=0, le=1)] | None = None
+    sha256: str | None = None
+    """Of the key, where the sheet speaks of these very bytes: a bound holds for no edited key."""
 
 
 def load_key(path: Path) -> Key:
@@ -138,6 +140,8 @@ def load_key(path: Path) -> Key:
     if not entries:
         raise DataError("holds no answers", file=path)
     sheet = _sheet(path.with_suffix(".toml"))
+    if sheet.sha256 is not None and sheet.sha256 != sha256(raw):
+        raise DataError(f"is not the key that {path.stem}.toml describes; restore it, or freeze another version", file=path)
     ref = KeyRef(version=f"{path.stem}@{sha256(raw)[:8]}", provenance=sheet.provenance, reviewed=sheet.reviewed)
     return Key(path=path, entries=entries, ref=ref, error_bound=sheet.error_bound)
 

@@ -8,16 +8,31 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from harness.errors import DataError
-from harness.keying.queues import CONTESTED, page_order, sample_of
+from harness.keying.queues import CONTESTED, PEOPLE, page_order, sample_of
 from harness.keying.ranges import stored
 from harness.keying.strata import Standing, standings
-from harness.keying.work import Work, outcomes
+from harness.keying.work import PLAN, Work, outcomes
 from harness.schema import Decision, KeyAuditPlan, KeyStratum, Outcome, ProposedText
 from harness.stats.agreement import cohen_kappa, confusion
 from harness.stats.intervals import jeffreys
 from harness.stats.keys import People, Stratum, error_bound, most_errors, most_errors_anytime
 
-DECIDED = frozenset({"agreed", "adjudicated"})
+
+def voices(outcome: Outcome) -> frozenset[str]:
+    """Who has decided an item without seeing the others."""
+    return frozenset(one.annotator for one in outcome.decisions if one.round == "annotation")
+
+
+def settled(outcome: Outcome) -> bool:
+    """Whether two people, and another one where they differ, have decided: who adjudicates his own decision settles nothing."""
+    if outcome.decision is None or len(voices(outcome)) < PEOPLE:
+        return False
+    return outcome.state == "agreed" or outcome.decision.annotator not in voices(outcome)
+
+
+def contended(outcome: Outcome) -> bool:
+    """Whether two people have decided, and a third has yet to settle it."""
+    return len(voices(outcome)) >= PEOPLE and not settled(outcome)
 
 
 @dataclass(frozen=True)
@@ -57,6 +72,8 @@ class State:
             raise DataError("the audit was drawn from other votes; put them back, or begin in another --folder", file=work.folder)
         self.reviewed = outcomes(work.review())
         self.audited = outcomes(work.audit())
+        if self.plan is not None and self.audited and set(sample_of(self.plan, self.standings)) != set(self.audited):
+            raise DataError("is not the plan that people were asked by; put the file back", file=work.folder / PLAN)
 
     @cached_property
     def doubtful(self) -> list[str]:
@@ -69,16 +86,13 @@ class State:
         found = {}
         for name, one in self.standings.items():
             said = self.audited.get(name) or self.reviewed.get(name)
-            if said is not None and said.state in DECIDED:
-                found[name] = self._by_people(one, said)
+            if said is not None and said.decision is not None and settled(said):
+                found[name] = self._by_people(one, said, said.decision)
             elif one.agreement == "unanimous":
                 found[name] = Ruling(name, one.answer, one.text)
         return found
 
-    def _by_people(self, one: Standing, outcome: Outcome) -> Ruling:
-        said = outcome.decision
-        if said is None:
-            raise DataError(f"item {one.hash} is {outcome.state} without a decision", file=self.work.folder)
+    def _by_people(self, one: Standing, outcome: Outcome, said: Decision) -> Ruling:
         answer, text = None, None
         if self.items.kind == "choice":
             answer = said.label if said.action == "label" and said.label != CONTESTED else None
@@ -132,8 +146,8 @@ class State:
 
     @cached_property
     def splits(self) -> int:
-        """Items on which people differ and nobody has settled it."""
-        return sum(one.state == "split" for one in (*self.reviewed.values(), *self.audited.values()))
+        """Items on which people differ and no third has settled it."""
+        return sum(map(contended, (*self.reviewed.values(), *self.audited.values())))
 
     def people(self, outcomes_: Mapping[str, Outcome]) -> People:
         """How often the first two people differed."""
@@ -161,7 +175,7 @@ class State:
         """Share of the answers that can be wrong, at 95%; None while anything remains to be done.
 
         Args:
-            assumed: share of people's decisions that is wrong beyond what their disagreements show.
+            assumed: share of the answers that people would all misread alike, whoever looked; added to the bound.
         """
         if self.remains or not self.answers:
             return None
@@ -191,8 +205,8 @@ def _remains(state: State) -> Iterable[str]:
 
 
 def _waiting(names: Sequence[str], found: Mapping[str, Outcome]) -> str:
-    split = sum(name in found and found[name].state == "split" for name in names)
-    rest = f", {split:,} of them for an adjudicator" if split else ""
+    third = sum(name in found and contended(found[name]) for name in names)
+    rest = f", {third:,} of them for an adjudicator who is neither of the two" if third else ""
     return f"{len(names):,} items are undecided{rest}"
 
 

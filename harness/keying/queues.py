@@ -1,7 +1,7 @@
 """Standings -> what people are asked: all that voters do not agree on, and a random sample of the rest.
 
 People see the question, never the voters' letters: who knows what the machines said agrees with them too often. A drafted
-reference must be seen to be judged. The review folders hold the questions themselves and stay on this machine.
+reference must be seen to be judged. The review folders hold the questions themselves, so each tells git to leave it alone.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from harness.keying.ranges import as_text, shown
 from harness.keying.strata import Standing
 from harness.keying.work import Work
 from harness.reviewing import store
+from harness.runs.write import make_folder, write_whole
 from harness.schema import KeyAuditPlan, KeyAuditStratum, KeyText, Message, ReviewItem, Sample
 from harness.stats.betting import order
 
@@ -110,8 +111,11 @@ def _drawn(plan: KeyAuditPlan) -> str:
 
 
 def _create(work: Work, name: str, items: Iterator[ReviewItem], title: str) -> None:
+    folder = work.review_folder if name == "review" else work.audit_folder
+    make_folder(folder)
+    write_whole(folder / ".gitignore", [b"*\n"])
     store.create(
-        work.review_folder if name == "review" else work.audit_folder,
+        folder,
         items,
         title=f"{work.items.benchmark}: {title[0].lower()}{title[1:]}",
         of=f"key:{work.digest()}",

@@ -33,6 +33,8 @@ class Standing:
     """0-1, for the order of the queue alone."""
     stratum: str
     """What the audit groups it by: `2 options`."""
+    unasked: int = 0
+    """Questions that its voters were not asked about it, though about others: an interrupted `propose`."""
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -41,6 +43,7 @@ class Standing:
         low = sum(vote.confidence == "low" for vote in self.votes)
         found = [f"votes: {self.agreement}"] if self.votes else ["nobody has voted"]
         found += [f"{missing} of {len(self.votes)} votes could not be read"] if missing else []
+        found += [f"{self.unasked} votes are missing"] if self.unasked else []
         found += ["low confidence of the voter"] if low else []
         return tuple(found)
 
@@ -54,22 +57,22 @@ def standings(items: Items, votes: Sequence[KeyVote]) -> dict[str, Standing]:
     by_item: dict[str, list[KeyVote]] = {name: [] for name in items.by_hash}
     for vote in votes:
         by_item[vote.hash].append(vote)
-    doubts = _doubts(items, by_item)
-    return {name: _standing(items, name, tuple(cast), doubts[name]) for name, cast in by_item.items()}
+    doubts, unasked = _doubts(items, by_item), _unasked(items, by_item)
+    return {name: _standing(items, name, tuple(cast), doubts[name], unasked[name]) for name, cast in by_item.items()}
 
 
-def _standing(items: Items, name: str, votes: tuple[KeyVote, ...], doubt: float) -> Standing:
+def _standing(items: Items, name: str, votes: tuple[KeyVote, ...], doubt: float, unasked: int) -> Standing:
     words = [_word(vote) for vote in votes]
     said = Counter(word for word in words if word is not None)
     best, most = said.most_common(1)[0] if said else (None, 0)
     sure = not any(vote.confidence in {"low", "contested"} for vote in votes)
-    whole = bool(votes) and most == len(votes)
+    whole = bool(votes) and most == len(votes) and not unasked
     text = draft(votes)
     usable = items.kind == "choice" or (text is not None and best == "agrees")
     agreement: KeyAgreement = "split"
     if whole and sure and usable:
         agreement = "unanimous"
-    elif 2 * most > len(votes) and usable:
+    elif 2 * most > len(votes) + unasked and usable:
         agreement = "majority"
     rank = {"unanimous": 0.0, "majority": 0.25, "split": 0.5}[agreement]
     return Standing(
@@ -80,7 +83,24 @@ def _standing(items: Items, name: str, votes: tuple[KeyVote, ...], doubt: float)
         text=text,
         doubt=round(min(1.0, rank + doubt / 2), 6),
         stratum=f"{len(items.by_hash[name].options)} options" if items.kind == "choice" else TEXT,
+        unasked=unasked,
     )
+
+
+def _unasked(items: Items, by_item: Mapping[str, Sequence[KeyVote]]) -> dict[str, int]:
+    """Item -> how many votes it lacks: of each voter who was asked here, in each order that it saw of as many options."""
+    shown: dict[str, dict[str, set[str]]] = {}
+    for name, votes in by_item.items():
+        for vote in votes:
+            if vote.asked:
+                shown.setdefault(vote.voter, {}).setdefault(items.options(name), set()).add(vote.order)
+    return {
+        name: sum(
+            len(orders.get(items.options(name), {""}) - {vote.order for vote in votes if vote.voter == voter})
+            for voter, orders in shown.items()
+        )
+        for name, votes in by_item.items()
+    }
 
 
 def _word(vote: KeyVote) -> str | None:

@@ -76,10 +76,13 @@ def frozen_text(made: FrozenKey, benchmark: str) -> Group:
 
 
 def _strata(found: KeyStatus) -> Table:
+    """Of an audit of fixed size nothing is said before it is done: its bound allows for no look in between."""
     table = _table("unanimous", "answers", "audited", "not confirmed", "95% interval", "possibly wrong")
     for one in found.strata:
-        rate = "" if one.rate is None else f"{one.rate.low:.1%}–{one.rate.high:.1%}"
-        table.add_row(one.name, f"{one.items:,}", f"{one.audited:,}", f"{one.errors:,}", rate, f"{one.remaining:,}")
+        said = one.rate if one.anytime or one.audited == one.drawn else None
+        rate = "" if said is None else f"{said.low:.1%}–{said.high:.1%}"
+        left = "" if said is None else f"{one.remaining:,}"
+        table.add_row(one.name, f"{one.items:,}", f"{one.audited:,}", f"{one.errors:,}", rate, left)
     return table
 
 

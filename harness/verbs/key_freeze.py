@@ -21,7 +21,7 @@ def freeze(
         version: part of the file's name; frozen once.
         folder: work folder; default `keys/BENCHMARK`.
         max_error: largest share of wrong answers that may be left possible.
-        human_error: share of people's decisions that is wrong beyond what their disagreements show.
+        human_error: share of the answers that people would all misread alike, whoever looked; added to the bound.
 
     Raises:
         IncompleteRun: items await people.

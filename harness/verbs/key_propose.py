@@ -73,7 +73,8 @@ def propose(
     if barred := sorted({one.family for one in chosen} & set(work.about.excluded)):
         raise UsageError(f"family '{barred[0]}' is left out of this key")
     _check_open(work, bool(chosen), taken)
-    added = {name: _take(work, votes) for name, votes in taken.items()}
+    _check_names(work, chosen)
+    added = {name: _take(work, name, votes) for name, votes in taken.items()}
     tallies = {one.name: voters.ask(work, one, orders=orders, watch=watch) for one in chosen}
     return Proposed(
         folder=str(work.folder),
@@ -95,20 +96,32 @@ def _check_open(work: Work, asking: bool, taken: dict[str, list[KeyVote]]) -> No
     """Votes are fixed once people have been asked by them."""
     if not work.begun():
         return
-    have = {_name(vote) for vote in work.votes()}
-    if asking or any(_name(vote) not in have for votes in taken.values() for vote in votes):
+    have = set(work.votes())
+    if asking or any(vote not in have for votes in taken.values() for vote in votes if vote.family not in work.about.excluded):
         raise UsageError(
             f"people have been asked in '{work.folder}' already, by the votes that were there; further votes would change what "
             "their decisions stand for. Begin in another --folder"
         )
 
 
-def _take(work: Work, votes: Sequence[KeyVote]) -> int:
-    have = {_name(vote) for vote in work.votes()}
-    new = [vote for vote in votes if _name(vote) not in have and vote.family not in work.about.excluded]
+def _check_names(work: Work, chosen: Sequence[voters.Voter]) -> None:
+    """A name stands for one voter: another model of the same name would be taken for it, and never asked."""
+    families = {vote.voter: vote.family for vote in work.votes()}
+    for one in chosen:
+        if families.setdefault(one.name, one.family) != one.family:
+            raise UsageError(f"voter '{one.name}' is of family '{families[one.name]}' here, not '{one.family}'; names differ or are one")
+    if len({one.name for one in chosen}) < len(chosen):
+        raise UsageError("two voters of one name: serve one of the models under another, or leave it out")
+
+
+def _take(work: Work, name: str, votes: Sequence[KeyVote]) -> int:
+    have = {(vote.hash, vote.voter, vote.order): vote for vote in work.votes()}
+    new = [vote for vote in votes if vote.family not in work.about.excluded and have.get(_place(vote)) != vote]
+    if other := next((vote for vote in new if _place(vote) in have and not have[_place(vote)].unjudged), None):
+        raise UsageError(f"'{name}' has other votes of '{other.voter}' than those that are there; rename the file if it is another key")
     work.append(new)
     return len(new)
 
 
-def _name(vote: KeyVote) -> str:
-    return vote.model_dump_json()
+def _place(vote: KeyVote) -> tuple[str, str, str]:
+    return vote.hash, vote.voter, vote.order

@@ -84,5 +84,7 @@ def _notes(state: State) -> Iterator[str]:
             f"{few}: voters of one family share their errors, so that fewer show as disagreement; {VOTERS} voters of {FAMILIES} "
             "families are better"
         )
+    if unasked := sum(one.unasked for one in state.standings.values()):
+        yield f"{count(unasked, 'question')} were not asked: the same propose command goes on, as long as nobody is asked"
     if state.bound() is not None:
         yield "the bound takes people to err independently of one another and of the voters; what all misread alike is not in it"

@@ -20,6 +20,7 @@ from harness.errors import DataError, UsageError
 from harness.rows.dataset import DROPPED, MANIFEST, ROWS, read_dataset, read_rows
 from harness.schema import DataSet
 from harness.verbs.curate import WORK, curate
+from tests.conftest import Cli
 from tests.curating.made import alpaca, jsonl, pipeline
 from tests.processes import within
 
@@ -171,6 +172,18 @@ def test_a_worker_that_is_killed_while_rows_are_read_is_one_line(tmp_path: Path)
     assert len(said.strip().splitlines()) == 1
 
 
+def test_workers_do_not_outlive_a_parent_that_is_killed(tmp_path: Path) -> None:
+    made = pipeline(tmp_path / "p.toml", jsonl(tmp_path / "rows.jsonl", alpaca(16_000)), STEPS)
+    command = [sys.executable, "-m", "harness", "curate", str(made), "--out", str(tmp_path / "out"), "--workers", "2", "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert within(60, lambda: bool(list((tmp_path / "out").glob(f"{WORK}/01-*/0*.json"))))
+    workers = _children(process.pid)
+    process.kill()
+    process.wait()
+    assert any("spawn_main" in said for said in workers.values())
+    assert within(30, lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
+
+
 def _children(parent: int) -> dict[int, str]:
     """Process -> its command line."""
     found = {}
@@ -180,27 +193,48 @@ def _children(parent: int) -> dict[int, str]:
     return found
 
 
+SLOWLY = textwrap.dedent("""
+    import time
+    from harness.cli import main
+    from harness.curating import intake
+
+    store, intake.SIZE = intake._store, 20
+    def slowly(shard, batch):
+        time.sleep(0.3 if shard.number > 2 else 0)
+        store(shard, batch)
+    intake._store = slowly
+    main()
+""")
+"""The command with shards of 20 rows, of which 40 take some ten seconds to come in: time to be killed in."""
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_killed_in_the_middle_it_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, workers: str) -> None:
-    records = alpaca(16_000)
-    made = pipeline(tmp_path / "p.toml", jsonl(tmp_path / "rows.jsonl", records), STEPS)
+def test_killed_in_the_middle_it_goes_on_and_ends_with_the_same_bytes(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: str
+) -> None:
+    made = pipeline(tmp_path / "p.toml", jsonl(tmp_path / "rows.jsonl", alpaca(800)), STEPS)
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "harness", "curate", str(made), "--out", str(out), "--workers", workers, "--json"]
+    words = ["curate", str(made), "--out", str(out), "--workers", workers, "--json"]
+    command = [sys.executable, "-c", SLOWLY, *words]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    begun = within(60, lambda: len(list(out.glob(f"{WORK}/01-*/0*.json"))) >= 2 or process.poll() is not None)
+    begun = within(60, lambda: len(list(out.glob(f"{WORK}/01-*/0????.json"))) >= 2 or process.poll() is not None)
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    assert process.wait() == -signal.SIGKILL
     assert begun
+    before = {path: path.stat().st_mtime_ns for path in out.glob(f"{WORK}/0?-*/0????.json")}
+    assert 2 <= len(list(out.glob(f"{WORK}/01-*/0????.json"))) < 40
     assert not (out / MANIFEST).exists()
     assert not (out / ROWS).exists()
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    found = DataSet.model_validate_json(done.stdout)
-    assert found.rows + found.dropped == 16_000
+    monkeypatch.setattr("harness.curating.intake.SIZE", 20)
+    done = cli(*words, "--keep-work")
+    assert done.code == 0, done.err
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    found = DataSet.model_validate_json(done.out)
+    assert found.rows + found.dropped == 800
     whole = curate(str(made), tmp_path / "whole", workers=1)
     assert whole == found
     assert files(out) == files(tmp_path / "whole")
-    assert not (out / WORK).exists()
+    assert not (tmp_path / "whole" / WORK).exists()
 
 
 def test_a_full_disk_is_one_line_and_the_same_command_goes_on(tmp_path: Path) -> None:
