@@ -14,13 +14,14 @@ from tests.conftest import Cli
 from tests.curating.made import alpaca, jsonl, pipeline
 
 
-@pytest.fixture
-def made(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
     records = alpaca(120)
     records[3]["output"] = "作为AI语言模型，我认为<script>alert(1)</script>是一段代码。"
-    source = jsonl(tmp_path / "rows.jsonl", records)
-    curate(str(pipeline(tmp_path / "p.toml", source, ['use = "length"'])), tmp_path / "set", workers=1)
-    return tmp_path / "set"
+    source = jsonl(folder / "rows.jsonl", records)
+    curate(str(pipeline(folder / "p.toml", source, ['use = "length"'])), folder / "set", workers=1)
+    return folder / "set"
 
 
 def test_the_json_is_the_noun_and_compares_with_the_culture_of_the_data_set(made: Path, cli: Cli) -> None:

@@ -80,6 +80,29 @@ def made(cli: Cli, new: Path, *words: str, code: int = 0) -> dict[str, Any]:
     return found
 
 
+def test_a_finished_set_of_dialogues_is_not_replaced_by_one_of_other_topics_or_settings(
+    cli: Cli, serving: Start, topics: Path, tmp_path: Path
+) -> None:
+    server = serving()
+    words = ["generate", "multiturn", "-o", str(tmp_path / "new"), "--with", "openai:w", "--turns", "2", *LICENCE]
+    assert cli(*words, "--topics", str(topics)).code == 0
+    before, asked = (tmp_path / "new" / "rows.jsonl").read_bytes(), len(server.requests)
+    assert cli(*words, "--topics", str(topics)).code == 0
+    other = tmp_path / "other.txt"
+    other.write_text("怎么修自行车？\n", encoding="utf-8")
+    for said in (["--topics", str(other)], ["--topics", str(topics), "--turns", "3"]):
+        done = cli(*words, *said)
+        assert done.code == 2
+        assert "holds dialogues of other topics or settings" in done.err
+    assert ((tmp_path / "new" / "rows.jsonl").read_bytes(), len(server.requests)) == (before, asked)
+
+
+def test_a_name_that_would_not_do_as_one_of_a_source_is_refused(cli: Cli, topics: Path, tmp_path: Path) -> None:
+    done = cli("generate", "multiturn", "--topics", str(topics), "-o", str(tmp_path / "new"), "--name", "../a b", *LICENCE)
+    assert done.code == 2
+    assert "not '../a b' (--name)" in done.err
+
+
 def is_user(body: dict[str, Any]) -> bool:
     return "请写出用户的下一句话" in body["messages"][1]["content"]
 

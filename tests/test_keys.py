@@ -133,7 +133,7 @@ def test_freezing_twice_gives_the_same_bytes_and_never_overwrites(cli: Cli, tmp_
     assert [file.read_bytes() for file in files] == before
 
     item = next(iter(Review(folder / "review").items.values()))
-    decide(Review(folder / "review"), item, "cy", other(says(item)), "adjudication")
+    decide(folder / "review", item, "cy", other(says(item)), "adjudication")
     done = cli("keys", "freeze", MCQ, "--version", "v1", *at)
     assert done.code == 2
     assert "never overwritten" in done.err
@@ -153,12 +153,13 @@ def test_unfinished_work_cannot_be_frozen_and_the_rest_is_counted(cli: Cli, tmp_
     found(cli, "audit", MCQ, *at)
     people(folder / "review", says, until=7)
     item = list(Review(folder / "review").items.values())[7]
-    decide(Review(folder / "review"), item, "ann", "A")
-    decide(Review(folder / "review"), item, "bo", "B")
+    decide(folder / "review", item, "ann", "A")
+    decide(folder / "review", item, "bo", "B")
     people(folder / "audit", says, until=100)
     done = cli("keys", "freeze", MCQ, "--version", "v1", *at)
     assert done.code == 3
-    assert "review: 5 items are undecided, 1 of them for an adjudicator; audit: 50 items are undecided" in done.err
+    assert "review: 5 items are undecided, 1 of them for an adjudicator who" in done.err
+    assert "audit: 50 items are undecided" in done.err
     assert found(cli, "status", MCQ, *at)["bound"] is None
 
 
@@ -185,7 +186,7 @@ def test_people_who_misread_alike_must_be_allowed_for(cli: Cli, tmp_path: Path) 
     people(folder / "review", says)
     people(folder / "audit", says)
     plain, wary = (found(cli, "status", MCQ, *at, "--human-error", share)["bound"] for share in ("0", "0.02"))
-    assert wary > plain + 0.02
+    assert wary == pytest.approx(plain + 0.02)
 
 
 def test_an_audit_may_stop_early_if_it_was_drawn_so(cli: Cli, tmp_path: Path) -> None:
@@ -196,8 +197,8 @@ def test_an_audit_may_stop_early_if_it_was_drawn_so(cli: Cli, tmp_path: Path) ->
     people(folder / "review", says)
     people(folder / "audit", says, until=120)
     for item in list(Review(folder / "audit").items.values())[130:140]:
-        decide(Review(folder / "audit"), item, "ann", says(item))
-        decide(Review(folder / "audit"), item, "bo", says(item))
+        decide(folder / "audit", item, "ann", says(item))
+        decide(folder / "audit", item, "bo", says(item))
     now = found(cli, "status", MCQ, *at)
     assert (now["strata"][0]["audited"], now["strata"][0]["anytime"]) == (120, True)
     assert found(cli, "freeze", MCQ, "--version", "v1", "--max-error", "0.05", *at)["bound"] == pytest.approx(now["bound"])

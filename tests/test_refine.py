@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from harness.curating.tagging import asking, guessing
 from tests.conftest import Cli
 from tests.loopback import Loopback, first
 from tests.refining.made import (
@@ -116,6 +118,14 @@ def test_rows_that_rules_doubt_enough_are_answered_again(cli: Cli, serving: Star
     for part in ("请说说第1种茶叶怎么保存。", "<草稿>\n嗯。\n</草稿>", "repetition (0.4)"):
         assert part in prompt[1]["content"]
     assert (found["characters_before"], found["characters_after"]) == (2.0, float(len(GOOD)))
+
+
+def test_a_doubtful_tag_is_no_reason_for_another_answer(cli: Cli, old: Path, new: Path) -> None:
+    rows = [row(number, flags={name: 0.9}) for number, name in enumerate((guessing.UNSURE, asking.UNTOLD))]
+    dataset(old, rows)
+    found = refined(cli, old, new)
+    assert (found["asked_rows"], found["dataset"]["rows"]) == (0, 2)
+    assert [one.flags for one in rows_of(new).values()] == [one.flags for one in rows]
 
 
 def test_what_chooses_whose_word_counts(cli: Cli, serving: Start, old: Path, tmp_path: Path) -> None:
@@ -356,34 +366,48 @@ def test_the_same_request_gives_the_same_bytes_and_asks_nothing_twice(
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_a_run_that_was_ended_goes_on_and_asks_nothing_twice(
-    cli: Cli, serving: Start, old: Path, new: Path, how: signal.Signals
-) -> None:
-    dataset(old, [flagged(number) for number in range(100, 140)])
-    server = serving(latency=0.05)
-    words = ["refine", str(old), "-o", str(new), "--with", "openai:writer", "--concurrency", "2"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "harness", *words], stderr=subprocess.PIPE, text=True, env=os.environ
-    ) as process:
-        deadline = time.monotonic() + 60
-        while len(server.requests) < 12:
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        process.send_signal(how)
-        _, err = process.communicate(timeout=60)
-    if how is signal.SIGINT:
-        assert process.returncode == 130
-        assert "nothing that was answered is lost, the same command goes on" in err
+def goes_on(cli: Cli, server: Loopback, old: Path, new: Path) -> None:
+    """After a run of forty rows was ended in the middle."""
     assert not (new / "dataset.json").exists()
-    server.latency = 0
+    server.latency, server.faults = 0, None
     found = refined(cli, old, new)
     assert found["accepted"] == 40
     assert found["requests"]["stored"] >= 10
     seen = [json.dumps(body["messages"]) for body in server.requests]
     assert len(set(seen)) == 40
     assert len(seen) <= 40 + 2
+
+
+def test_a_run_that_was_killed_goes_on_and_asks_nothing_twice(cli: Cli, serving: Start, old: Path, new: Path) -> None:
+    dataset(old, [flagged(number) for number in range(100, 140)])
+    server = serving(latency=0.05)
+    words = ["refine", str(old), "-o", str(new), "--with", "openai:writer", "--concurrency", "2"]
+    with subprocess.Popen([sys.executable, "-m", "harness", *words], stderr=subprocess.DEVNULL, env=os.environ) as process:
+        deadline = time.monotonic() + 60
+        while len(server.requests) < 12:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.kill()
+    goes_on(cli, server, old, new)
+
+
+def test_a_run_that_was_interrupted_says_so_goes_on_and_asks_nothing_twice(
+    cli: Cli, serving: Start, old: Path, new: Path
+) -> None:
+    dataset(old, [flagged(number) for number in range(100, 140)])
+    server, to_press = serving(latency=0.05), ["Ctrl-C"]
+
+    def interrupt(body: dict[str, Any], seen: int) -> None:
+        if len(server.requests) >= 12 and to_press:
+            to_press.clear()
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    server.faults = interrupt
+    done = cli("refine", str(old), "-o", str(new), "--with", "openai:writer", "--concurrency", "2")
+    assert done.code == 130
+    assert "nothing that was answered is lost, the same command goes on" in done.err
+    goes_on(cli, server, old, new)
 
 
 def test_a_dry_run_asks_and_writes_nothing_and_needs_no_endpoint(cli: Cli, old: Path, new: Path) -> None:

@@ -192,6 +192,14 @@ def test_a_sheets_review_offers_the_words_of_each_task_in_the_sheets_own_order_a
     assert Review(folder).items[shown.id].stratum not in shown.model_dump_json()
 
 
+def test_a_question_that_names_its_options_twice_is_shown_too(tmp_path: Path) -> None:
+    from harness.auditing import reviewed
+
+    assert reviewed._letters("Is it so?\nA. yes B. no\nA. yes\nB. no") == ["A", "B"]
+    assert reviewed._letters("Which?\nB. first\nA. second") == ["A"]
+    assert reviewed._letters("Why?") == []
+
+
 def test_a_sheet_that_a_spreadsheet_filled_is_taken_over(cli: Cli, tmp_path: Path, sheet: Path) -> None:
     from tests.judged import fill
 

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import typer
@@ -118,7 +119,7 @@ def main() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     _open_streams()
     try:
-        app()
+        _command()()
     except HarnessError as error:
         _complain(str(error))
         sys.exit(error.exit_code)
@@ -132,6 +133,12 @@ def main() -> None:
             raise
         _complain(f"unexpected {type(error).__name__}: {str(error)[:300]} (HARNESS_DEBUG=1 shows where)")
         sys.exit(EXIT_ERROR)
+
+
+@cache
+def _command() -> Callable[[], Any]:
+    """All commands, made once: to read their signatures takes 25 ms, which a process that runs many (a test) need not pay each time."""
+    return typer.main.get_command(app)
 
 
 def _complain(text: str) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from harness import options
 from harness.cli.app import app, console, print_json, watched
-from harness.errors import UsageError
+from harness.errors import HarnessError, UsageError
+
+if TYPE_CHECKING:
+    from harness.curating.pipeline import Pipeline
 
 PipelineName = Annotated[
     str | None,
@@ -70,13 +73,21 @@ def _list(*, as_json: bool) -> None:
     from harness.curating.pipeline import load, presets
     from harness.report.dataset import show_pipelines
 
-    found = {name: load(name) for name in presets()}
+    found: dict[str, Pipeline | str] = {}
+    for name, path in presets().items():
+        try:
+            found[name] = load(name)
+        except HarnessError as error:
+            found[name] = str(error).removeprefix(f"{path}: ")
     if as_json:
-        print_json(
-            {
-                name: {"about": one.about, "culture": one.culture, "steps": [s.use for s in one.steps]}
-                for name, one in found.items()
-            }
-        )
-    else:
-        console().print(show_pipelines([(name, one.about, [step.use for step in one.steps]) for name, one in found.items()]))
+        print_json({name: {"broken": one} if isinstance(one, str) else _told(one) for name, one in found.items()})
+        return
+    rows = [
+        (name, f"broken: {one}", []) if isinstance(one, str) else (name, one.about, [step.use for step in one.steps])
+        for name, one in found.items()
+    ]
+    console().print(show_pipelines(rows))
+
+
+def _told(one: Pipeline) -> dict[str, Any]:
+    return {"about": one.about, "culture": one.culture, "steps": [step.use for step in one.steps]}

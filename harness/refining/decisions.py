@@ -21,6 +21,8 @@ FOLDER: Final = "review"
 REJECTED: Final = "rejected by people"
 UNUSABLE: Final = "edited into no dialogue"
 EDITED: Final = "edited"
+OF_TAGS: Final = "tag "
+"""How flags begin that doubt what a row teaches, and say nothing against its answer."""
 
 What = Literal["flagged", "rules", "all"]
 """Which rows are answered again: those that people flagged, those that rules flagged, or both."""
@@ -120,7 +122,7 @@ def _by_people(row: DataRow, outcome: Outcome, said: str, what: What) -> Ruling:
 
 
 def _by_rules(row: DataRow, said: str, what: What, doubt: float) -> Ruling:
-    flags = {name: much for name, much in row.flags.items() if much >= doubt}
+    flags = {name: much for name, much in row.flags.items() if much >= doubt and not name.startswith(OF_TAGS)}
     if what == "flagged" or not flags:
         return Ruling(row, said=said)
     return Ruling(row, by="rules", reasons=tuple(flags), doubt=max(flags.values()), said=said)

@@ -48,6 +48,21 @@ def check_free(out: Path, made_by: str, parent: str | None) -> None:
         raise UsageError(f"'{out}' holds another data set ({there.made_by}); give another --out, or move it away")
 
 
+def check_same(out: Path, sha256: str, settings: Sequence[Any]) -> None:
+    """See that a finished set of dialogues is of the same topics and settings: then it may be gone on with.
+
+    Raises:
+        UsageError: it is of others.
+        DataError: it was changed by hand.
+    """
+    if not (out / files.MANIFEST).is_file():
+        return
+    there = files.read_dataset(out)
+    rows = [row.model_dump(mode="json") for row in files.read_rows(out)]
+    if there.digest != digest_of(sha256, list(settings), rows):
+        raise UsageError(f"'{out}' holds dialogues of other topics or settings; give another --out, or move it away")
+
+
 def digest_of(*parts: Any) -> str:
     """SHA-256 of values as JSON, in order."""
     return hashlib.sha256(canonical(list(parts)).encode()).hexdigest()

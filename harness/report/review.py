@@ -22,6 +22,8 @@ def show_review(found: ReviewStatus) -> Group:
         parts.append(Text("what holds: " + ", ".join(f"{one_line(name)} {n:,}" for name, n in found.actions.items())))
     if found.stale:
         parts.append(Text(f"{count(found.stale, 'decision')} on a text that its item no longer has; they count for nothing"))
+    if found.own:
+        parts.append(Text(f"{count(found.own, 'item')} settled by somebody who was one of those who differed"))
     if found.people:
         parts += ["", _people(found)]
     if found.pairs:

@@ -17,6 +17,7 @@ from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from harness.reviewing.store import lock_file
 from harness.schema import Frozen
 
 FILE: Final = ".claims.json"
@@ -70,16 +71,18 @@ class Claims:
     def _write(self, claims: list[Claim]) -> None:
         temp = self.folder / f".{FILE}.{os.getpid()}.tmp"
         with contextlib.suppress(OSError):
-            temp.write_bytes(_CLAIMS.dump_json(claims))
+            temp.unlink(missing_ok=True)
+            with temp.open("xb") as file:  # never through a link that somebody left there
+                file.write(_CLAIMS.dump_json(claims))
             temp.replace(self.folder / FILE)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
         try:
-            file = (self.folder / LOCK).open("wb")
+            lock = lock_file(self.folder / LOCK)
         except OSError:
             yield
             return
-        with file:
+        with os.fdopen(lock, "wb") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield

@@ -58,6 +58,8 @@ class Shown(Frozen):
     """How many lines of this person's the item has: by which a tab is told of another tab's."""
     standing: Standing
     voices: tuple[Voice, ...]
+    own: bool
+    """Whether one of the voices is this person's."""
 
 
 class Listed(Frozen):
@@ -134,6 +136,7 @@ def shown(item: ReviewItem, place: int, who: str, which: Round, known: Following
         written=written(known.of(item.id), who, which),
         standing=standing,
         voices=voices(item, known) if which == "adjudication" else (),
+        own=which == "adjudication" and known.mine(item.id, who, "annotation") is not None,
     )
 
 

@@ -9,7 +9,7 @@ from itertools import combinations
 
 from harness.reviewing.resolving import standing
 from harness.reviewing.store import Review
-from harness.schema import Decision, OutcomeState, ReviewPair, ReviewPerson, ReviewStatus
+from harness.schema import Decision, OutcomeState, ReviewPair, ReviewPerson, ReviewStatus, Round
 from harness.stats.agreement import cohen_kappa, confusion, krippendorff_alpha, raw_agreement
 from harness.stats.intervals import clopper_pearson
 
@@ -47,6 +47,7 @@ def status(review: Review) -> ReviewStatus:
         actions=dict(sorted(held.items())),
         decisions=len(lines),
         stale=stale,
+        own=sum(_own(found) for found in stands.values()),
         people=tuple(_people([one for found in stands.values() for one in found.values()])),
         pairs=tuple(_pairs(words)),
         alpha=_alpha(list(words.values())),
@@ -56,6 +57,10 @@ def status(review: Review) -> ReviewStatus:
 def word_of(decision: Decision) -> str:
     """What agreement is counted by: the label, or the action."""
     return decision.label if decision.label is not None else decision.action
+
+
+def _own(found: Mapping[tuple[Round, str], Decision]) -> bool:
+    return any(which == "adjudication" and ("annotation", who) in found for which, who in found)
 
 
 def _people(standing_ones: Sequence[Decision]) -> Iterator[ReviewPerson]:

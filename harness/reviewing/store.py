@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -119,6 +120,7 @@ class Review:
         kept = [sound(decision, self.item(decision.item)) for decision in decisions]
         if kept:
             with self.locked():
+                _check_own(self.folder / DECISIONS)
                 cut_torn_line(self.folder / DECISIONS)
                 append_line(self.folder / DECISIONS, "\n".join(one.model_dump_json(exclude_defaults=True) for one in kept))
         return kept
@@ -151,8 +153,8 @@ class Review:
     def locked(self) -> Iterator[None]:
         """Nobody else writes, on this machine, as long as this is held."""
         with naming(self.folder / LOCK):
-            file = (self.folder / LOCK).open("wb")
-        with file:
+            lock = lock_file(self.folder / LOCK)
+        with os.fdopen(lock, "wb") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
@@ -165,7 +167,25 @@ class Review:
             yield parsed(ReviewItem, line, path, number)
 
 
+def lock_file(path: Path) -> int:
+    """Open a file that is only there to be locked; gives its descriptor.
+
+    A folder may come from somebody else, and a link in it lead to a file of ours: it is not followed, and nothing is cut.
+
+    Raises:
+        OSError: it is a link, or cannot be opened.
+    """
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+
+
+def _check_own(path: Path) -> None:
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise DataError("cannot be written: it is a link, or no regular file; put the file itself there", file=path)
+
+
 def _bytes(path: Path) -> bytes:
+    if path.exists() and not path.is_file():
+        raise DataError("cannot be read: no regular file", file=path)
     try:
         return path.read_bytes()
     except OSError as error:

@@ -17,6 +17,7 @@ from harness.schema import DataRow, DataSet, Frozen
 MANIFEST: Final = "dataset.json"
 ROWS: Final = "rows.jsonl"
 DROPPED: Final = "dropped.jsonl"
+_AGAIN: Final = f"remove {MANIFEST} and make the data set again"
 _BY: Final = ("source", "category", "licence", "area")
 
 
@@ -46,6 +47,8 @@ def read_rows(folder: Path) -> Iterator[DataRow]:
     """
     wanted = read_dataset(folder).rows_sha256
     path, found = folder / ROWS, hashlib.sha256()
+    if not path.is_file():
+        raise _gone(path)
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             found.update(line)
@@ -54,7 +57,29 @@ def read_rows(folder: Path) -> Iterator[DataRow]:
             except ValidationError as error:
                 raise DataError(f"not a row: {error.errors()[0]['msg']}", file=path, line=number) from error
     if found.hexdigest() != wanted:
-        raise DataError(f"is not the file that {MANIFEST} describes (SHA-256 {wanted[:12]}…); make the data set again", file=path)
+        raise _other(path, wanted)
+
+
+def check_rows(folder: Path, made: DataSet) -> None:
+    """See that the rows are those that the manifest describes, without reading them as rows.
+
+    Raises:
+        DataError: they are not, or not there.
+    """
+    path = folder / ROWS
+    if not path.is_file():
+        raise _gone(path)
+    with path.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != made.rows_sha256:
+            raise _other(path, made.rows_sha256)
+
+
+def _gone(path: Path) -> DataError:
+    return DataError(f"the rows that {MANIFEST} describes are not there; {_AGAIN}", file=path)
+
+
+def _other(path: Path, wanted: str) -> DataError:
+    return DataError(f"is not the file that {MANIFEST} describes (SHA-256 {wanted[:12]}…); {_AGAIN}", file=path)
 
 
 def joined(files: Iterable[Path]) -> Iterator[bytes]:

@@ -154,6 +154,8 @@ class ReviewStatus(Frozen):
     """Lines, those that were replaced included."""
     stale: int
     """Decisions on a text that the item no longer has; they count for nothing."""
+    own: int = 0
+    """Items whose adjudicator had decided them before, as one of those who differed."""
     people: tuple[ReviewPerson, ...]
     pairs: tuple[ReviewPair, ...]
     alpha: float | None

@@ -118,6 +118,7 @@ def _found(out: Path, planned: Plan) -> DataSet:
     made = store.read_dataset(out)
     if made.digest != planned.digest:
         raise UsageError(f"'{out}' holds another data set ({made.made_by}); give another --out, or move it away")
+    store.check_rows(out, made)
     return made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -116,6 +117,7 @@ def generate(out: Path, asked: Asked, *, dry_run: bool = False, watch: Watch | N
     for spec in filter(None, (asked.model, asked.assistant)):
         endpoint_of(spec)
     with storing.holding(out, asked.made_by, job.read.parent), tempfile.TemporaryDirectory() as scratch:
+        storing.check_same(out, job.read.source.sha256, _settings(job))
         return _generate(job, _filters(job, Path(scratch)), watch)
 
 
@@ -127,10 +129,13 @@ def _generate(job: _Job, checks: filters.Filters, watch: Watch | None) -> Genera
     report = _report(job, written, spent)
     if report.coverage < COVERAGE and not job.asked.drop_unanswered:
         return report
-    asked = job.asked
-    settings = [*asked.settings, dict(job.guidance.sections)]
-    made = generating.finish(job.out, job.read, len(job.talks), written, checks, job.made, asked.made_by, settings)
+    made = generating.finish(job.out, job.read, len(job.talks), written, checks, job.made, job.asked.made_by, _settings(job))
     return report.model_copy(update={"dataset": made})
+
+
+def _settings(job: _Job) -> list[Any]:
+    """All that decides the rows, beside the topics and the replies."""
+    return [*job.asked.settings, dict(job.guidance.sections)]
 
 
 def _prepare(out: Path, asked: Asked) -> _Job:
@@ -139,6 +144,8 @@ def _prepare(out: Path, asked: Asked) -> _Job:
     if not asked.licence.strip():
         raise UsageError("say under which terms the model's outputs are: --licence TERMS")
     name = asked.name or asked.kind
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
+        raise UsageError(f"a source is named with letters, digits, '_', '.' and '-', not '{name}' (--name)")
     read = topics.read_references if asked.kind == "grounded" else topics.read_topics
     found = read(asked.source, name, asked.licence)
     culture = cultures.load(asked.culture or found.culture or "zh_cn")

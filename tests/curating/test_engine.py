@@ -68,7 +68,7 @@ def test_each_step_sees_what_the_step_before_it_has_left(made: Path, tmp_path: P
     assert all(sum(step.reasons.values()) == step.dropped for step in steps)
 
 
-def test_two_workers_make_the_same_bytes_as_one(made: Path, tmp_path: Path) -> None:
+def test_two_workers_make_the_same_bytes_as_one(made: Path, tmp_path: Path, small: int) -> None:
     curate(str(made), tmp_path / "one", workers=1)
     curate(str(made), tmp_path / "two", workers=2)
     assert files(tmp_path / "one") == files(tmp_path / "two")
@@ -275,3 +275,10 @@ def test_rows_that_were_changed_by_hand_are_noticed(made: Path, tmp_path: Path) 
     with pytest.raises(DataError, match=r"is not the file that dataset\.json describes"):
         list(read_rows(tmp_path / "out"))
     assert read_dataset(tmp_path / "out").rows > 0
+    with pytest.raises(DataError, match=r"is not the file that dataset\.json describes"):
+        curate(str(made), tmp_path / "out", workers=1)
+    path.unlink()
+    with pytest.raises(DataError, match=r"are not there; remove dataset\.json and make the data set again"):
+        curate(str(made), tmp_path / "out", workers=1)
+    with pytest.raises(DataError, match="are not there"):
+        list(read_rows(tmp_path / "out"))

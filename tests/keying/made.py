@@ -7,33 +7,36 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.reviewing.store import Review
-from harness.schema import Decision, ReviewItem, Round
+from harness.schema import Decision, KeyText, ReviewItem, Round
 
 Says = Callable[[ReviewItem], str]
+AT = "2026-01-02T03:04:05Z"
 
 
-def decide(
-    review: Review, item: ReviewItem, who: str, said: str, round_: Round = "annotation", at: str = "2026-01-02T03:04:05Z"
-) -> None:
-    """One decision: a letter (or `contested`) on a question with options, an action on a reference."""
+def decision(item: ReviewItem, who: str, said: str, round_: Round = "annotation", text: str = "") -> Decision:
+    """A letter (or `contested`) on a question with options, an action on a reference; `text` is what an edit makes of it."""
     label = said if item.kind == "label" else None
     action = "label" if item.kind == "label" else said
-    decision = Decision(
-        item=item.id, digest=item.digest, annotator=who, at=at, round=round_, action=action, label=label  # type: ignore[arg-type]
+    key = KeyText(reference=text) if text else None
+    return Decision(
+        item=item.id, digest=item.digest, annotator=who, at=AT, round=round_, action=action, label=label, text=key  # type: ignore[arg-type]
     )  # fmt: skip
-    review.append(decision)
+
+
+def decide(folder: Path, item: ReviewItem, who: str, said: str, round_: Round = "annotation", text: str = "") -> None:
+    """Write one down."""
+    Review(folder).append(decision(item, who, said, round_, text))
 
 
 def people(folder: Path, says: Says, *, slips: float = 0.0, seed: int = 0, until: int | None = None) -> int:
     """Two people answer as `says` does but for slips; a third settles. How often the two differed."""
-    review, draw, differed = Review(folder), random.Random(seed), 0
+    review, draw, made = Review(folder), random.Random(seed), list[Decision]()
     for item in list(review.items.values())[:until]:
         right = says(item)
         words = item.labels or ("accept", "reject")
         said = [draw.choice([w for w in words if w != right]) if draw.random() < slips else right for _ in range(2)]
-        for who, word in zip(("ann", "bo"), said, strict=True):
-            decide(review, item, who, word)
+        made += [decision(item, who, word) for who, word in zip(("ann", "bo"), said, strict=True)]
         if said[0] != said[1]:
-            differed += 1
-            decide(review, item, "cy", right, "adjudication")
-    return differed
+            made.append(decision(item, "cy", right, "adjudication"))
+    review.extend(made)
+    return sum(one.round == "adjudication" for one in made)

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("scipy.stats")
 BENCH = Path(__file__).parents[2] / "bench"
-TIMES = 300
+TIMES = 120
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +23,7 @@ def _bench(monkeypatch: pytest.MonkeyPatch) -> None:
         {"area": 0.1},
         {"accuracy": 0.85, "shared": 0.85, "audit": 100},
         {"sizes": ((2, 300),), "accuracy": 0.9, "shared": 0.75, "audit": 200, "peek": 0.02},
-        {"misread": 0.3, "assumed": 0.01},
+        {"accuracy": 0.85, "shared": 0.85, "misread": 0.9, "assumed": 0.06},
     ],
     ids=["dossier", "errors in one area", "shared errors", "stopped early", "people misread too"],
 )
@@ -50,5 +50,23 @@ def test_the_dossiers_figures_come_out() -> None:
 def test_no_count_sees_what_people_and_voters_misread_alike() -> None:
     from keysim import World, worlds
 
-    made = list(worlds(World("", accuracy=0.85, shared=0.85, misread=0.9), 60))
-    assert sum(one.error <= one.bound for one in made) / 60 < 0.5
+    for changed in ({"accuracy": 0.85, "shared": 0.85, "misread": 0.9}, {"hard": 0.1, "people": 0.05, "audit": 1190}):
+        made = list(worlds(World("", **changed), 40))  # type: ignore[arg-type]
+        assert sum(one.error <= one.bound for one in made) / 40 < 0.5
+
+
+def test_the_bounds_of_two_strata_may_be_added_up() -> None:
+    from keyexact import least_of_pairs
+
+    least, pairs = least_of_pairs()
+    assert pairs > 1000
+    assert least >= 0.95
+
+
+def test_whoever_stops_when_it_looks_well_claims_falsely_unless_the_bound_allows_for_it() -> None:
+    from keyexact import false_claims
+
+    from harness.stats.keys import most_errors, most_errors_anytime
+
+    assert false_claims(most_errors, 300, 0.02, range(8, 11)) > 0.06
+    assert false_claims(most_errors_anytime, 300, 0.02, range(7, 12)) <= 0.05

@@ -25,14 +25,16 @@ class Client:
 
     page: Served
     cookie: str = ""
-    csrf: str = ""
+    key: str = ""
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, dict[str, str], str]:
         """Status, headers and text; a header that is empty is left out."""
         origin = f"http://127.0.0.1:{self.page.port}"
         sent = {"host": f"127.0.0.1:{self.page.port}", "cookie": self.cookie}
+        if path.startswith("/api/"):
+            sent |= {"x-review-key": self.key}
         if method == "POST":
-            sent |= {"origin": origin, "content-type": "application/json", "x-review-csrf": self.csrf}
+            sent |= {"origin": origin, "content-type": "application/json"}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         connection = http.client.HTTPConnection("127.0.0.1", self.page.port, timeout=20)
@@ -51,11 +53,11 @@ class Client:
 
     def enter(self, who: str = "ann") -> Client:
         """Use the address that was printed."""
-        _, headers, _ = self.ask("GET", self.page.addresses[who].split("/", 3)[3].join(("/", "")))
+        _, headers, text = self.ask("GET", self.page.addresses[who].split("/", 3)[3].join(("/", "")))
         self.cookie = headers["set-cookie"].split(";")[0]
-        found = re.search(r'data-csrf="([^"]+)"', self.ask("GET", "/")[2])
+        found = re.search(r'data-key="([^"]+)"', text)
         assert found is not None
-        self.csrf = found[1]
+        self.key = found[1]
         return self
 
     def get(self, path: str) -> dict[str, Any]:
@@ -121,6 +123,17 @@ def test_without_a_session_there_is_nothing_to_be_had(folder: Path) -> None:
         assert client.ask("GET", "/?token=%E4%B8%AD")[0] == 403
 
 
+def test_the_cookie_alone_opens_nothing_because_every_port_of_this_machine_is_sent_it(folder: Path) -> None:
+    with served(folder) as page:
+        client = Client(page).enter()
+        thief = Client(page, cookie=client.cookie)
+        for path in ("/api/next", "/api/item?id=src/0", "/api/list", "/api/session", "/api/pulse", "/api/last"):
+            assert thief.ask("GET", path)[0] == 403
+        assert thief.ask("POST", "/api/decide", {})[0] == 403
+        again = "/" + page.addresses["ann"].split("/", 3)[3]
+        assert client.key not in thief.ask("GET", "/")[2] + thief.ask("GET", again)[2]
+
+
 def test_a_session_decides_and_the_line_is_on_disk_before_the_answer(folder: Path) -> None:
     with served(folder) as page:
         client = Client(page).enter()
@@ -164,8 +177,8 @@ def test_another_host_is_turned_away(inside: Client, host: str) -> None:
         {"origin": ""},
         {"sec_fetch_site": "cross-site"},
         {"sec_fetch_site": "same-site"},
-        {"x_review_csrf": ""},
-        {"x_review_csrf": "wrong"},
+        {"x_review_key": ""},
+        {"x_review_key": "wrong"},
         {"content_type": "text/plain"},
         {"content_type": "application/x-www-form-urlencoded"},
     ],
@@ -188,7 +201,7 @@ def test_another_sites_frames_scripts_and_reads_are_turned_away(inside: Client) 
 def test_every_answer_forbids_to_keep_frame_and_run_what_is_not_its_own(folder: Path) -> None:
     with served(folder) as page:
         client = Client(page).enter()
-        for path in ("/", "/api/next", "/review.js", "/review.css", "/icon.svg", "/nothing", "/api/item?id=x"):
+        for path in ("/", "/api/next", "/review.js", "/entry.js", "/server.js", "/review.css", "/icon.svg", "/nothing", "/api/item?id=x"):
             _, headers, text = client.ask("GET", path)
             assert "default-src 'none'" in headers["content-security-policy"]
             assert "unsafe" not in headers["content-security-policy"]
@@ -223,7 +236,7 @@ def test_too_much_is_not_read(folder: Path) -> None:
             line.sendall((head + f"content-length: {LARGEST + 1}\r\n\r\n").encode())
             assert b" 413 " in line.recv(200)
         with socket.create_connection(("127.0.0.1", page.port), timeout=20) as line:
-            head += f"cookie: {client.cookie}\r\nx-review-csrf: {client.csrf}\r\ncontent-type: application/json\r\n"
+            head += f"cookie: {client.cookie}\r\nx-review-key: {client.key}\r\ncontent-type: application/json\r\n"
             line.sendall((head + "transfer-encoding: chunked\r\n\r\n").encode())
             block = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
             try:
@@ -292,7 +305,7 @@ def test_two_people_on_one_server_have_sessions_of_their_own(tmp_path: Path) -> 
         theirs = bo.get("/api/item?id=src/0&tab=b")["item"]
         assert theirs["mine"] is None
         assert bo.decide(theirs, "reject")[0] == 200
-        mixed = Client(page, cookie=bo.cookie, csrf=ann.csrf)
+        mixed = Client(page, cookie=bo.cookie, key=ann.key)
         assert mixed.decide(item, "flag")[0] == 403, "a tab of ann's in a browser that is now bo's"
     assert [(one.annotator, one.action) for one in made.decisions()] == [("ann", "accept"), ("bo", "reject")]
     assert made.outcomes()["src/0"].state == "split"

@@ -5,9 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from harness.report.review import show_review
 from harness.reviewing.status import status
+from harness.schema import ReviewStatus
 from tests.reviewing.made import question, review, row, said
+
+
+def text_of(found: ReviewStatus) -> str:
+    console = Console(width=120)
+    with console.capture() as shown:
+        console.print(show_review(found))
+    return shown.get()
 
 
 def test_agreement_is_that_of_first_words_before_anybody_adjudicated(tmp_path: Path) -> None:
@@ -25,6 +35,21 @@ def test_agreement_is_that_of_first_words_before_anybody_adjudicated(tmp_path: P
     assert pair.interval.low < 0.9 < pair.interval.high
     assert found.alpha is not None
     assert [(one.name, one.decided, one.seconds) for one in found.people] == [("ann", 10, 2.0), ("bo", 10, 4.0), ("cy", 1, None)]
+
+
+def test_who_settles_what_he_had_decided_himself_is_counted(tmp_path: Path) -> None:
+    made = review(tmp_path, [row(number) for number in range(3)], people=2)
+    for number in range(3):
+        made.append(said(made, f"src/{number}", "accept", "ann"))
+        made.append(said(made, f"src/{number}", "reject", "bo"))
+    made.append(said(made, "src/0", "reject", "cy", round="adjudication"))
+    assert status(made).own == 0
+    made.append(said(made, "src/1", "accept", "ann", round="adjudication"))
+    made.append(said(made, "src/2", "accept", "bo", round="adjudication"))
+    made.append(said(made, "src/2", "withdraw", "bo", round="adjudication"))
+    found = status(made)
+    assert found.own == 1
+    assert "1 item settled by somebody who was one of those who differed" in text_of(found)
 
 
 def test_people_who_said_one_word_only_have_no_kappa(tmp_path: Path) -> None:

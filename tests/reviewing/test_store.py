@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from harness.errors import DataError, UsageError
 from harness.reviewing.checking import StaleItem
+from harness.reviewing.desk import Desk
 from harness.reviewing.following import Following
 from harness.reviewing.resolving import outcome_of
 from harness.reviewing.store import DECISIONS, ITEMS, Review
@@ -32,6 +35,27 @@ def test_who_decides_again_adds_a_line_and_the_latest_counts(tmp_path: Path) -> 
     assert [one.action for one in made.decisions()] == ["reject", "accept"]
     outcome = made.outcomes()["src/1"]
     assert (outcome.state, outcome.decision and outcome.decision.action) == ("agreed", "accept")
+
+
+@pytest.mark.parametrize("name", [DECISIONS, ".decisions.lock", ".claims.lock", "..claims.json.{pid}.tmp", ".claims.json"])
+def test_a_link_in_somebody_elses_folder_leads_to_no_file_of_ours(tmp_path: Path, name: str) -> None:
+    """Locks were opened to be overwritten, and a link was followed: its target was emptied."""
+    ours = tmp_path / "ours"
+    ours.write_bytes(b"precious, and without a line end")
+    made = review(tmp_path / "r", [row(0), row(1)])
+    (made.folder / name.format(pid=os.getpid())).symlink_to(ours)
+    with contextlib.suppress(DataError):
+        Desk(made).next("ann", "tab")
+        made.append(said(made, "src/0", "reject"))
+    assert ours.read_bytes() == b"precious, and without a line end"
+
+
+def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
+    made = review(tmp_path, [row(0)])
+    (tmp_path / ITEMS).unlink()
+    (tmp_path / ITEMS).symlink_to("/dev/zero")
+    with pytest.raises(DataError, match="no regular file"):
+        Review(made.folder)
 
 
 def test_a_withdrawn_decision_is_in_no_outcome(tmp_path: Path) -> None:

@@ -13,12 +13,12 @@ from harness.stats.dawid_skene import Vote, one_coin
 def test_independent_voters_accuracies_are_found() -> None:
     draw = random.Random(1)
     skill = {"a": 0.9, "b": 0.8, "c": 0.7, "d": 0.65, "e": 0.6}
-    truth = [draw.choice("AB") for _ in range(4000)]
+    truth = [draw.choice("AB") for _ in range(1500)]
     votes: list[list[Vote]] = [
         [(name, t if draw.random() < right else {"A": "B", "B": "A"}[t]) for name, right in skill.items()] for t in truth
     ]
     shares, found = one_coin(votes, [("A", "B")] * len(truth))
-    assert found == {name: pytest.approx(right, abs=0.04) for name, right in skill.items()}
+    assert found == {name: pytest.approx(right, abs=0.05) for name, right in skill.items()}
     assert fmean(max(share, key=lambda a: share[a]) == t for share, t in zip(shares, truth, strict=True)) > 0.9
 
 

@@ -1,4 +1,4 @@
-"""Desk × sessions -> the web application: one page, its script and style, and eight short answers in JSON."""
+"""Desk × sessions -> the web application: one page, its scripts and style, and eight short answers in JSON."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pydantic import Field, ValidationError
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-ASSETS: Final = {"review.css": "text/css", "review.js": "text/javascript", "icon.svg": "image/svg+xml"}
+TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 FILTERS: Final[tuple[Filter, ...]] = get_args(Filter)
-CSRF: Final = "x-review-csrf"
+KEY: Final = "x-review-key"
 REMEMBERED: Final = 1000
 """Answers that are kept, for a tab that did not get them and asks again."""
 
@@ -54,7 +55,7 @@ class Application:
         self.desk, self.sessions = desk, sessions
         self.cookie = f"harness_review_{port}"
         self._page, self._entry, self._closed = (_template(name) for name in ("page.html", "entry.html", "closed.html"))
-        self._assets = {name: _asset(name) for name in ASSETS}
+        self._assets = _assets()
         self._answered: OrderedDict[tuple[str, str], dict[str, Any]] = OrderedDict()
         self.asgi = Guard(self._routes(), port)
 
@@ -73,7 +74,7 @@ class Application:
         return Starlette(
             routes=[
                 Route("/", self._visit, methods=["GET"]),
-                *(Route(f"/{name}", self._static(name), methods=["GET"]) for name in ASSETS),
+                *(Route(f"/{name}", self._static(name), methods=["GET"]) for name in self._assets),
                 Route("/api/session", self._session, methods=["GET"]),
                 *(Route(f"/api/{name}", self._answering(answer), methods=["GET"]) for name, answer in asked.items()),
                 Route("/api/decide", self._decide, methods=["POST"]),
@@ -88,14 +89,14 @@ class Application:
             session = self.sessions.exchange(token)
             if session is not None:
                 # No redirect: a browser that came here from another site would not send a strict cookie along with it.
-                answer = HTMLResponse(self._entry.render())
+                answer = HTMLResponse(self._entry.render(key=session.key))
                 answer.set_cookie(self.cookie, session.secret, httponly=True, samesite="strict", path="/")
                 return answer
-        session = self._known(request)
+        session = self.sessions.find(request.cookies.get(self.cookie))
         if session is None:
             return HTMLResponse(self._closed.render(used=bool(token)), 403)
         if token:
-            return HTMLResponse(self._entry.render())
+            return HTMLResponse(self._entry.render(key=""))
         about = self.desk.review.about
         return HTMLResponse(self._page.render(about=about, session=session, round=self.desk.round, version=__version__))
 
@@ -103,24 +104,24 @@ class Application:
         from starlette.responses import Response
 
         async def answer(_: Request) -> Response:
-            return Response(self._assets[name], media_type=ASSETS[name])
+            return Response(self._assets[name], media_type=TYPES[Path(name).suffix])
 
         return answer
 
     async def _session(self, request: Request) -> Response:
         """Who this is now, for a tab that was open before the program was started again."""
         session = self._known(request)
-        if session is None:
-            return _closed()
-        return _json({"who": session.who, "csrf": session.csrf, "of": self.desk.review.about.items_sha256})
+        if not isinstance(session, Session):
+            return session
+        return _json({"who": session.who, "of": self.desk.review.about.items_sha256})
 
     def _answering(self, answer: Callable[[Session, dict[str, str]], Any]) -> Callable[[Request], Awaitable[Response]]:
         from starlette.concurrency import run_in_threadpool
 
         async def respond(request: Request) -> Response:
             session = self._known(request)
-            if session is None:
-                return _closed()
+            if not isinstance(session, Session):
+                return session
             try:
                 return _json(await run_in_threadpool(answer, session, dict(request.query_params)))
             except (UsageError, DataError) as error:
@@ -158,10 +159,8 @@ class Application:
         from starlette.concurrency import run_in_threadpool
 
         session = self._known(request)
-        if session is None:
-            return _closed()
-        if not same(request.headers.get(CSRF, ""), session.csrf):
-            return _said(403, "csrf", "this tab belongs to another session; load the page again")
+        if not isinstance(session, Session):
+            return session
         if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
             return _said(415, "type", "a decision is sent as application/json")
         body = await _body(request)
@@ -191,8 +190,14 @@ class Application:
             self._answered.popitem(last=False)
         return saved
 
-    def _known(self, request: Request) -> Session | None:
-        return self.sessions.find(request.cookies.get(self.cookie))
+    def _known(self, request: Request) -> Session | Response:
+        """Whose request this is: it brings the cookie and the key of one session; or what is answered to anybody else."""
+        session = self.sessions.find(request.cookies.get(self.cookie))
+        if session is None:
+            return _said(401, "closed", "this browser has no session here; open the address that the program printed")
+        if not same(request.headers.get(KEY, ""), session.key):
+            return _said(403, "key", "this tab belongs to another session; load the page again")
+        return session
 
 
 def _template(name: str) -> Template:
@@ -203,8 +208,10 @@ def _template(name: str) -> Template:
     ).get_template(name)
 
 
-def _asset(name: str) -> bytes:
-    return resources.files("harness.reviewing.page").joinpath("static", name).read_bytes()
+def _assets() -> dict[str, bytes]:
+    """Script, style and icon: name -> content."""
+    found = resources.files("harness.reviewing.page").joinpath("static").iterdir()
+    return {one.name: one.read_bytes() for one in found if Path(one.name).suffix in TYPES}
 
 
 async def _body(request: Request) -> bytes | None:
@@ -247,10 +254,6 @@ def _json(value: Any) -> Response:
 def _refused(error: UsageError | DataError) -> Response:
     """A wrong word is the sender's; a file that cannot be read or written is this machine's, and may be mended."""
     return _said(507, "disk", str(error)) if isinstance(error, DataError) else _said(400, "wrong", str(error))
-
-
-def _closed() -> Response:
-    return _said(401, "closed", "this browser has no session here; open the address that the program printed")
 
 
 def _said(status: int, what: str, message: str) -> Response:

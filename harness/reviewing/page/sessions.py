@@ -1,7 +1,9 @@
 """Who may use the page: a token that is printed once becomes a cookie once, and is void.
 
 The cookie is called by the port, because browsers send a cookie of 127.0.0.1 to all its ports: two reviews in one browser would
-take each other's. Every change must also bring the session's second secret, which only the page itself knows.
+take each other's. For the same reason another user's server on this machine is sent it by a browser that is led there. So every
+question must also bring the session's second secret, the key: it is handed out once, with the cookie, and stays in the storage of
+the page's own address, which no other port and no other site can read.
 """
 
 from __future__ import annotations
@@ -24,8 +26,8 @@ class Session:
     who: str
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     """In the cookie."""
-    csrf: str = field(default_factory=lambda: secrets.token_urlsafe(32))
-    """In the page."""
+    key: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    """In the storage of the page's address."""
 
 
 class Sessions:

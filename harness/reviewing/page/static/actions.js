@@ -47,7 +47,7 @@ export function renderActions() {
   box.replaceChildren();
   document.querySelector(".moves").hidden = Boolean(state.editing);
   for (const one of document.querySelectorAll(".moves button")) one.disabled = !item && ["note", "skip"].includes(one.dataset.do);
-  box.classList.remove("few");
+  box.classList.remove("few", "long");
   if (!item) return;
   if (state.editing) return void box.append(...editButtons(item));
   const chosen = item.mine ? wordOf(item.mine) : null;
@@ -56,7 +56,8 @@ export function renderActions() {
     else for (const [label, key] of labelKeys(item.labels)) box.append(button("label", label, key, () => decide("label", { label }), chosen === label));
     box.append(button("flag", "Flag", flagKey(item), () => decide("flag"), item.mine && item.mine.action === "flag"));
   } else for (const [action, [key, name]] of Object.entries(COMMANDS)) box.append(button(action, name, key, () => act(action), chosen === action));
-  box.classList.toggle("few", box.children.length <= 5 && item.labels.every(label => label.length <= 8));
+  const few = box.children.length <= 5 && item.labels.every(label => label.length <= 9);
+  box.classList.add(few ? "few" : "long");
 }
 
 function editButtons(item) {

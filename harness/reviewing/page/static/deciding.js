@@ -5,7 +5,7 @@ import { draw, show, wordOf } from "./item.js";
 import { noteText } from "./notes.js";
 import { closeEditor } from "./editing.js";
 import { renderActions } from "./actions.js";
-import { loaded, mayPass, newSession, post, Refusal } from "./server.js";
+import { loaded, mayPass, sendOnce } from "./server.js";
 import { next, openItem } from "./moving.js";
 import { keep, storeOutbox } from "./outbox.js";
 import { say, setBusy, trouble } from "./saying.js";
@@ -39,7 +39,7 @@ export async function decide(action, extra = {}, { stay = false } = {}) {
   } finally { setBusy(false); }
 }
 
-export async function refused(error, item) {
+async function refused(error, item) {
   if (error.what === "stale") await openItem(item.id);
   say(error.what === "stale" ? "This item has changed since it was shown. Your decision was not kept; the item is shown anew." : `Not saved: ${error.message}`, true);
 }
@@ -50,14 +50,6 @@ async function onward(item, saved) {
   closeEditor();
   draw();
   renderActions();
-}
-
-export async function sendOnce(sent) {
-  try { return await post(sent); } catch (error) {
-    if (!(error instanceof Refusal) || error.what !== "csrf") throw error;
-    await newSession();
-    return post(sent);
-  }
 }
 
 function saidSaved(saved, item) {

@@ -7,7 +7,6 @@ import { draw } from "./item.js";
 import { renderActions } from "./actions.js";
 import { decide } from "./deciding.js";
 import { say } from "./saying.js";
-import { row } from "./list.js";
 
 export function edit() {
   const item = state.item;

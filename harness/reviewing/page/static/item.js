@@ -1,13 +1,14 @@
 /* Item -> what is seen of it, and of what others said. */
 
-import { $, ADJUDICATES, state, tab } from "./state.js";
+import { $, ADJUDICATES, state } from "./state.js";
 import { el, fill, linesOf, ROLES, textBlock, turn } from "./text.js";
 import { diffBlock } from "./diff.js";
+import { noteBox } from "./notes.js";
 import { closeEditor, editor } from "./editing.js";
 import { renderActions } from "./actions.js";
 import { decide } from "./deciding.js";
 import { startClock } from "./progress.js";
-import { markCurrent, row } from "./list.js";
+import { markCurrent } from "./list.js";
 
 export function show(item, { quietly = false } = {}) {
   closeEditor();
@@ -26,7 +27,7 @@ export function draw() {
   const item = state.item, card = $("card");
   card.replaceChildren();
   if (!item) return drawDone(card);
-  card.append(facts(item), ...why(item), ...mine(item));
+  card.append(facts(item), ...why(item), ...heads(item), ...mine(item));
   if (state.editing) card.append(editor(item)); else card.append(...body(item));
   if (!state.editing) card.append(...beside(item), ...voices(item), ...noteBox(item));
 }
@@ -53,6 +54,13 @@ function why(item) {
 }
 
 export function wordOf(said) { return said.action === "label" ? said.label : said.action; }
+
+/* Adjudication: what there is to choose from is said before a long conversation, and shown in full behind it. */
+function heads(item) {
+  if (!item.voices.length) return [];
+  return [el("p", { class: "heads" }, ...item.voices.map(voice => el("span", {}, el("span", { class: "badge", "aria-hidden": "true" }, voice.name), fill(el("span", { class: `word ${voice.action}` }), wordOf(voice)))),
+    item.own ? el("span", { class: "own" }, "One of these is your own. You may settle it; the status counts it.") : null)];
+}
 
 function mine(item) {
   const waiting = state.outbox.find(one => one.sent.item === item.id);

@@ -4,7 +4,6 @@ import { $, state } from "./state.js";
 import { el, langOf, plain, textBlock } from "./text.js";
 import { draw } from "./item.js";
 import { decide } from "./deciding.js";
-import { keep } from "./outbox.js";
 import { say } from "./saying.js";
 
 export function noteText() {
@@ -12,7 +11,7 @@ export function noteText() {
   return kept !== undefined && kept !== null ? kept : (state.item && state.item.mine && state.item.mine.note) || "";
 }
 
-function noteBox(item) {
+export function noteBox(item) {
   const text = noteText();
   if (!state.noting && !text) return [];
   if (!state.noting) return item.mine && item.mine.note === text ? [] : [el("section", { class: "beside", "aria-label": "Note" }, el("div", { class: "role" }, "Your note, kept with the decision"), textBlock(text))];

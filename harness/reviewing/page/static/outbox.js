@@ -1,10 +1,9 @@
 /* Decisions that are not saved yet: this tab keeps them, and tries again. */
 
-import { $, OUTBOX, RETRY, state } from "./state.js";
+import { OUTBOX, RETRY, state } from "./state.js";
 import { draw } from "./item.js";
-import { mayPass } from "./server.js";
+import { mayPass, sendOnce } from "./server.js";
 import { next } from "./moving.js";
-import { sendOnce } from "./deciding.js";
 import { say, setBusy, trouble } from "./saying.js";
 import { setProgress } from "./progress.js";
 import { refreshList, schedule } from "./list.js";

@@ -1,12 +1,11 @@
 /* Other tabs, other people, and whether the program is still there. */
 
-import { $, channel, state, tab } from "./state.js";
+import { channel, state, tab } from "./state.js";
 import { ask, mayPass } from "./server.js";
 import { next } from "./moving.js";
-import { decide } from "./deciding.js";
 import { say, trouble } from "./saying.js";
 import { setProgress } from "./progress.js";
-import { later, refreshList, schedule } from "./list.js";
+import { refreshList, schedule } from "./list.js";
 
 const PULSE = 20;                               // seconds
 

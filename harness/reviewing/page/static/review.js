@@ -44,7 +44,7 @@ $("queue-button").addEventListener("click", toggleQueue);
 $("help-button").addEventListener("click", help);
 $("item").addEventListener("pointerdown", () => { document.body.classList.remove("queue-open"); syncQueueButton(); });
 addEventListener("beforeunload", event => { if (state.outbox.length || state.drafts.size) event.preventDefault(); });
-addEventListener("pagehide", () => { fetch(`/api/pulse?id=&tab=${tab}`, { keepalive: true }).catch(() => {}); });
+addEventListener("pagehide", () => { fetch(`/api/pulse?id=&tab=${tab}`, { keepalive: true, headers: { "x-review-key": state.key } }).catch(() => {}); });
 addEventListener("resize", syncQueueButton);
 
 function begin() {

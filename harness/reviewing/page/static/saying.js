@@ -1,6 +1,6 @@
 /* What is said to the person: what became of a decision, and what is wrong. */
 
-import { $, RETRY, state, tab } from "./state.js";
+import { $, RETRY, state } from "./state.js";
 import { fill } from "./text.js";
 import { Gone, newSession } from "./server.js";
 import { next } from "./moving.js";

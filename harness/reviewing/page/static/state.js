@@ -10,7 +10,7 @@ export const OUTBOX = `review/${page.of}/${page.round}/${page.who}`;
 export const tab = ownTab();
 
 export const state = {
-  csrf: page.csrf, item: null, busy: false, editing: null, noting: false, progress: null, history: [], asked: false, outbox: [],
+  key: storedKey(), item: null, busy: false, editing: null, noting: false, progress: null, history: [], asked: false, outbox: [],
   drafts: new Map(), notes: new Map(), filter: "open", source: "", start: 0, shown: 0, away: 0, hidden: null, tries: 0, timer: null, waiting: null,
 };
 
@@ -24,4 +24,9 @@ function ownTab() {
     sessionStorage.setItem("review/tab", known);                 // a tab that is loaded again is shown what it was shown
     return known;
   } catch { return tabMark(); }
+}
+
+/* The session's second half. A cookie of 127.0.0.1 goes to every port of this machine, whoever listens there; what is stored does not. */
+export function storedKey() {
+  try { return localStorage.getItem("review/key") || ""; } catch { return ""; }
 }

@@ -1,6 +1,6 @@
 /* Text -> elements. All text of items is set as text, never as markup; what cannot be seen is shown by its name. */
 
-import { $, LONG, LONGEST } from "./state.js";
+import { LONG, LONGEST } from "./state.js";
 
 export function el(tag, props = {}, ...children) {
   const made = document.createElement(tag);
