@@ -53,9 +53,9 @@ def test_a_planted_copy_differs_from_its_original_as_its_kind_says(bench: None) 
 
 def test_the_bench_finds_what_was_planted_and_names_peers_that_are_not_there() -> None:
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
-    words = ["near", "--rows", "700", "--workers", "1", "--without", "16 x 8"]
+    words = ["--rows", "700", "--workers", "1", "--without", "16 x 8"]
     done = subprocess.run(
-        [sys.executable, str(BENCH / "curation.py"), *words], env=env, capture_output=True, text=True, check=False
+        [sys.executable, str(BENCH / "duplicates.py"), *words], env=env, capture_output=True, text=True, check=False
     )
     assert "rows/s" in done.stdout, done.stderr[-2000:]
     assert "share gone, by kind of copy" in done.stdout

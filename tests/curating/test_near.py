@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.curating import bands, columns
-from harness.curating.minhash import RECALL, bands_for, meeting, signatures
-from harness.curating.shingles import distinct, shared, shingled
+from harness.curating.alike.minhash import RECALL, bands_for, meeting, signatures
+from harness.curating.alike.shingles import distinct, shared, shingled
 from harness.curating.steps.near import NearDuplicates
 from harness.errors import DataError
 from harness.rows.ngrams import bare

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.curating import columns, meaning
+from harness.curating.alike.embeddings import EndpointModel, FolderModel, Vectors, embedded
 from harness.curating.contract import Context
-from harness.curating.embeddings import EndpointModel, FolderModel, Vectors, embedded
 from harness.curating.steps.semantic import SemanticDuplicates
 from harness.endpoint import EmbeddingRequest, Endpoint, embed_many
 from harness.errors import DataError, IncompleteRun, ModelError

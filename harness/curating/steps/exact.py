@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
+from harness.curating.alike.dropping import Of, dropping, id_columns, note
 from harness.curating.columns import Columns, write
 from harness.curating.contract import Context, Dropping, StepSettings
-from harness.curating.duplicates import Of, dropping, id_columns, note
 from harness.judging.text import compatible
 from harness.schema import DataRow
 

@@ -16,9 +16,9 @@ from typing import ClassVar, Final, Literal
 
 from pydantic import Field
 
+from harness.curating.alike.dropping import Of, dropping, id_columns, note, said
 from harness.curating.columns import Columns, write
 from harness.curating.contract import Context, Dropping, StepSettings
-from harness.curating.duplicates import Of, dropping, id_columns, note, said
 from harness.schema import DataRow
 
 WHY: Final = "near-duplicate"
@@ -52,7 +52,7 @@ class NearStep:
     """A sketch holds for each row its bands (8 bytes each), its shingles (4 bytes each) and its id."""
 
     def __init__(self, settings: NearDuplicates, context: Context) -> None:
-        from harness.curating.minhash import bands_for
+        from harness.curating.alike.minhash import bands_for
 
         self.settings = settings
         self.notes = context.notes
@@ -63,9 +63,9 @@ class NearStep:
         """Bands and shingles of each row."""
         import numpy as np
 
-        from harness.curating.bands import BANDS, ENDS, SHINGLES
-        from harness.curating.minhash import band_hashes, signatures
-        from harness.curating.shingles import distinct, shingled
+        from harness.curating.alike.bands import BANDS, ENDS, SHINGLES
+        from harness.curating.alike.minhash import band_hashes, signatures
+        from harness.curating.alike.shingles import distinct, shingled
         from harness.rows.ngrams import bare
 
         found = shingled([bare(said(row, self.settings.of)) for row in rows], self.settings.shingle)
@@ -79,7 +79,7 @@ class NearStep:
         """All but one of each cluster."""
         import numpy as np
 
-        from harness.curating.bands import clustered, opened
+        from harness.curating.alike.bands import clustered, opened
 
         shards = [Columns(path) for path in sketches]
         together = opened(shards)

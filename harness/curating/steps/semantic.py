@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 from pydantic import Field, model_validator
 
 from harness import folders
+from harness.curating.alike.dropping import Of, dropping, id_columns, note, said
 from harness.curating.columns import Columns, packed, write
 from harness.curating.contract import Context, Dropping, StepSettings
-from harness.curating.duplicates import Of, dropping, id_columns, note, said
 from harness.errors import DataError, IncompleteRun
 from harness.schema import DataRow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from harness.curating.embeddings import Embedded, Model, Vectors
+    from harness.curating.alike.embeddings import Embedded, Model, Vectors
 
 WHY: Final = "semantic duplicate"
 STORE: Final = "embeddings.sqlite"
@@ -77,12 +77,12 @@ class SemanticDuplicates(StepSettings):
 
     def build(self, context: Context) -> SemanticStep:
         """The model is loaded when the first text comes."""
-        from harness.curating.embeddings import Vectors
+        from harness.curating.alike.embeddings import Vectors
 
         return SemanticStep(self, context, self._model(), Vectors(folders.cache_dir() / STORE))
 
     def _model(self) -> Model:
-        from harness.curating.embeddings import EndpointModel, FolderModel
+        from harness.curating.alike.embeddings import EndpointModel, FolderModel
         from harness.endpoint import resolve
 
         if self.folder:
@@ -128,7 +128,7 @@ class SemanticStep:
         """
         import numpy as np
 
-        from harness.curating.meaning import alike
+        from harness.curating.alike.meaning import alike
 
         whys = [why for path in sketches if (why := self._ask_again(path))]
         shards = [Columns(path) for path in sketches]
@@ -174,7 +174,7 @@ class SemanticStep:
         return found.why
 
     def _embedded(self, texts: Sequence[str]) -> Embedded:
-        from harness.curating.embeddings import embedded
+        from harness.curating.alike.embeddings import embedded
 
         return embedded(texts, self.model, self.store)
 

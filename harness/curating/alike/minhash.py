@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from harness.curating.shingles import Shingles
+    from harness.curating.alike.shingles import Shingles
 
 RECALL: Final = 0.99
 """Least probability that two texts just as similar as asked for are compared."""

@@ -1,8 +1,8 @@
-"""How fast, how complete and how large cleaning is, on made-up Chinese dialogues with planted duplicates.
+"""How fast, how complete and how large finding near-duplicates is, on made-up Chinese dialogues with planted ones.
 
-    python bench/curation.py near [--rows 100000] [--workers 2] [--similarity 0.8] [--peers PYTHON] [--without NAME …]
+    python bench/duplicates.py [--rows 100000] [--workers 2] [--similarity 0.8] [--peers PYTHON] [--without NAME …]
 
-`near`: the engine of `harness curate` with the one step near_duplicates, from a JSON Lines file to one, against the MinHash
+Ours is the engine of `harness curate` with the one step near_duplicates, from a JSON Lines file to one, against the MinHash
 pipeline of datatrove and MinHashLSH of datasketch on the same file, one after the other, with the same shingles and permutations.
 Wall time from the first byte read to the last written, and processor time of all processes in it, for a machine that others use
 too; memory is that of the largest process. A planted pair counts as found when one of the two is gone; of those whose true
@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -224,10 +224,6 @@ def _verdict(results: dict[str, tuple[Found, float, float]]) -> int:
     return int(recall < RECALL or any(ratio < 1 for ratio in ratios.values()))
 
 
-BENCHES: dict[str, Callable[[argparse.Namespace], int]] = {"near": near}
-"""Name -> bench. The whole chain and the check against benchmarks (`chain`, `contamination`) belong here."""
-
-
 def main(words: Sequence[str]) -> int:
     """Measure and print."""
     if words[:1] == ["_ours"]:
@@ -240,7 +236,6 @@ def main(words: Sequence[str]) -> int:
         ours(given.rows, given.folder, given.similarity, given.workers)
         return 0
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bench", choices=sorted(BENCHES))
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--similarity", type=float, default=0.8)
@@ -249,7 +244,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--without", nargs="*", default=[], metavar="NAME", help="variants to leave out, by a part of their name")
     parser.add_argument("--scratch", type=Path, help="folder for files; default: the system's")
     options = parser.parse_args(words)
-    return BENCHES[options.bench](options)
+    return near(options)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
-from harness.curating.clusters import Clusters
-from harness.curating.shingles import Shingles, shared
+from harness.curating.alike.clusters import Clusters
+from harness.curating.alike.shingles import Shingles, shared
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from harness.curating.clusters import Clusters
+from harness.curating.alike.clusters import Clusters
 
 if TYPE_CHECKING:
     import numpy as np
