@@ -71,7 +71,7 @@ def _cells(share: Share) -> tuple[Text, ...]:
         Text(f"{share.rows:,}"),
         Text(f"{share.available:,}", style="dim"),
         Text(f"{share.repeats:.2f}", style="dim"),
-        Text(one_line(", ".join(share.sources))),
+        Text(one_line(", ".join(source.removesuffix(f"#{share.area}") for source in share.sources))),
     )
 
 

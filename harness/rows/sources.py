@@ -49,7 +49,7 @@ def _identity(culture: Culture, name: str) -> str:
     if is_built_in(name):
         lessons.parts(family_or_part(name))
         return f"demo@{lessons.VERSION}"
-    return _digest(find(culture, name))
+    return digest(find(culture, name))
 
 
 def find(culture: Culture, name: str) -> Path:
@@ -65,7 +65,7 @@ def find(culture: Culture, name: str) -> Path:
     found = next((place for place in places(source, culture.folder) if place.is_file()), None)
     if found is None:
         return _downloaded(culture, name, source)
-    if source.sha256 is not None and (has := _digest(found)) != source.sha256:
+    if source.sha256 is not None and (has := digest(found)) != source.sha256:
         raise DataError(f"source '{name}' should have SHA-256 {source.sha256}, this file has {has}", file=found)
     return found
 
@@ -95,7 +95,12 @@ def _missing(culture: Culture, name: str, source: Source) -> str:
     )
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
+    """SHA-256 of a file.
+
+    Raises:
+        DataError: it cannot be read.
+    """
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

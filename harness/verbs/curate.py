@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections import Counter, deque
@@ -23,7 +22,7 @@ from harness.errors import Refused, UsageError
 from harness.rows import dataset as store
 from harness.rows import sources
 from harness.runs.lock import FolderLock
-from harness.runs.write import make_folder, naming, write_whole
+from harness.runs.write import make_folder, write_whole
 from harness.schema import Culture, DataSet, DataSetSource
 
 WORK: Final = ".work"
@@ -110,8 +109,7 @@ def _input(pipeline: Pipeline, culture: Culture, source: str | OwnSource) -> Inp
             raise UsageError(
                 f"source '{name}': '{path}' is no plain file" if path.exists() else f"source '{name}': there is no file '{path}'"
             )
-    with naming(path), path.open("rb") as file:
-        return Input(name, declared, path, hashlib.file_digest(file, "sha256").hexdigest())
+    return Input(name, declared, path, sources.digest(path))
 
 
 def _found(out: Path, planned: Plan) -> DataSet:

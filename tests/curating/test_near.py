@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.curating import bands, columns
+from harness.curating import columns
+from harness.curating.alike import bands
 from harness.curating.alike.minhash import RECALL, bands_for, meeting, signatures
 from harness.curating.alike.shingles import distinct, shared, shingled
 from harness.curating.steps.near import NearDuplicates

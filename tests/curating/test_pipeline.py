@@ -107,6 +107,8 @@ def test_a_file_without_its_format_is_told_from_a_source(tmp_path: Path, cli: Cl
     assert f"say its format: auto:{file}" in done.err
     folder = cli("curate", str(made), "--out", str(tmp_path / "out"), "--source", f"alpaca:{tmp_path}")
     assert "is no plain file" in folder.err
+    unreadable = cli("curate", str(made), "--out", str(tmp_path / "out"), "--source", "alpaca:/proc/self/mem")
+    assert unreadable.err.startswith("harness: /proc/self/mem: cannot be read: ")
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path, cli: Cli) -> None:

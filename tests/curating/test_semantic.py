@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.curating import columns, meaning
+from harness.curating import columns
+from harness.curating.alike import meaning
 from harness.curating.alike.embeddings import EndpointModel, FolderModel, Vectors, embedded
 from harness.curating.contract import Context
 from harness.curating.steps.semantic import SemanticDuplicates

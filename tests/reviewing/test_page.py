@@ -201,7 +201,17 @@ def test_another_sites_frames_scripts_and_reads_are_turned_away(inside: Client) 
 def test_every_answer_forbids_to_keep_frame_and_run_what_is_not_its_own(folder: Path) -> None:
     with served(folder) as page:
         client = Client(page).enter()
-        for path in ("/", "/api/next", "/review.js", "/entry.js", "/server.js", "/review.css", "/icon.svg", "/nothing", "/api/item?id=x"):
+        for path in (
+            "/",
+            "/api/next",
+            "/review.js",
+            "/entry.js",
+            "/server.js",
+            "/review.css",
+            "/icon.svg",
+            "/nothing",
+            "/api/item?id=x",
+        ):
             _, headers, text = client.ask("GET", path)
             assert "default-src 'none'" in headers["content-security-policy"]
             assert "unsafe" not in headers["content-security-policy"]
