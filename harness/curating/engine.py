@@ -129,9 +129,11 @@ def work(
     """
     intake = Intake(inputs, plan.read, limit)
     numbers: Iterable[int] = intake.numbers()
+    # All processes of a pool start with its first shard, 0.7 s of work each: no more of them than there are shards.
+    useful = min(workers, max(2, intake.expected))
     for planned in plan.stages:
-        done = _run_stage(planned, numbers, workers, watch, intake)
-        numbers = range(done)
+        done = _run_stage(planned, numbers, useful, watch, intake)
+        numbers, useful = range(done), max(1, min(workers, done))
     shards = range(intake.shards)
     folders = (plan.read, *(planned.stage.folder for planned in plan.stages))
     return Worked(

@@ -42,7 +42,9 @@ class Intake:
     @property
     def expected(self) -> int:
         """Shards there will be, as far as one can tell: a row of Chinese instruction data has some 700 bytes."""
-        return max(self.shards, 1 if self._limit else self._size // (700 * SIZE))
+        by_size = self._size // (700 * SIZE)
+        most = by_size if self._limit is None else min(by_size, -(-self._limit * len(self._inputs) // SIZE))
+        return max(self.shards, most)
 
     def numbers(self) -> Iterator[int]:
         """The number of each shard, once it is on disk. Shards that are there already are not written again.

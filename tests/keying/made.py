@@ -1,15 +1,19 @@
-"""People who decide: two who answer every item, and an adjudicator for what they differ on."""
+"""A drafted key of the demo, and people who decide: two who answer every item, and an adjudicator for what they differ on."""
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
+from harness.demo.benchmark import read
 from harness.reviewing.store import Review
 from harness.schema import Decision, KeyText, ReviewItem, Round
 
 Says = Callable[[ReviewItem], str]
+MCQ = "demo_mcq"
 AT = "2026-01-02T03:04:05Z"
 
 
@@ -40,3 +44,35 @@ def people(folder: Path, says: Says, *, slips: float = 0.0, seed: int = 0, until
             made.append(decision(item, "cy", right, "adjudication"))
     review.extend(made)
     return sum(one.round == "adjudication" for one in made)
+
+
+@cache
+def truth() -> dict[str, str]:
+    """The demo's own answers."""
+    return {sample.hash: str(sample.target) for sample in read("mcq")}
+
+
+def says(item: ReviewItem) -> str:
+    """A person who knows the demo."""
+    return truth()[item.id]
+
+
+def other(letter: str) -> str:
+    """The wrong one of two."""
+    return {"A": "B", "B": "A"}[letter]
+
+
+def draft(path: Path, *, wrong: int = 0, split: int = 12) -> Path:
+    """A drafted key of two passes: some items split, on some of the others both are wrong."""
+    draw = random.Random(3)
+    names = sorted(truth())
+    draw.shuffle(names)
+    rows = []
+    for number, name in enumerate(names):
+        right = truth()[name]
+        votes = [right, other(right)] if number < split else [right] * 2
+        votes = [other(right)] * 2 if split <= number < split + wrong else votes
+        answer = votes[0] if votes[0] == votes[1] else None
+        rows.append({"hash": name, "answer": answer, "votes": votes, "confidence": "high" if answer else "contested"})
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path

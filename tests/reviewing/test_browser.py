@@ -296,12 +296,13 @@ def test_hostile_rows_do_nothing_and_what_cannot_be_seen_is_shown(browser: Brows
         ann.keys("Control+Enter")
         ann.settled("Saved: edit")
         ann.keys("n")
+        ann.page.wait_for_selector("#note:focus")
         ann.page.keyboard.type(HOSTILE[0])
         ann.keys("Control+Enter", "f")
         ann.settled("Saved: flag")
         ann.page.click("text=Flagged")
         ann.keys("?")
-        ann.page.wait_for_timeout(200)
+        ann.page.wait_for_selector("dialog[open]")
     edited = made.decisions()[0]
     assert edited.messages is not None
     assert "\u202e" not in edited.messages[-1].content
@@ -450,7 +451,8 @@ def test_the_page_fits_wide_and_narrow_windows_and_can_be_read(browser: Browser,
                     assert seen["foot"] <= 860
                     if key:
                         ann.keys("Escape")
-            assert all(ratio >= 4.5 for ratio in ann.page.evaluate(CONTRAST).values())
+            for pair, ratio in ann.page.evaluate(CONTRAST).items():
+                assert ratio >= (3 if pair.startswith("edge") else 4.5), pair
 
 
 def test_what_has_the_focus_is_seen_and_said(browser: Browser, tmp_path: Path) -> None:
@@ -486,7 +488,7 @@ CONTRAST = """() => {
     return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2];
   };
   const found = {};
-  for (const [ink, paper] of [['ink', 'paper'], ['ink', 'band'], ['faint', 'paper'], ['faint', 'ground'], ['faint', 'band'], ['link', 'blue-soft'], ['good', 'good-soft'], ['bad', 'bad-soft'], ['warn', 'warn-soft'], ['link', 'paper']]) {
+  for (const [ink, paper] of [['ink', 'paper'], ['ink', 'band'], ['faint', 'paper'], ['faint', 'ground'], ['faint', 'band'], ['link', 'blue-soft'], ['good', 'good-soft'], ['bad', 'bad-soft'], ['warn', 'warn-soft'], ['link', 'paper'], ['warn', 'ground'], ['good', 'blue-soft'], ['bad', 'blue-soft'], ['warn', 'blue-soft'], ['edge', 'paper']]) {
     const [a, b] = [light(ink), light(paper)].sort((x, y) => y - x);
     found[ink + ' on ' + paper] = (a + 0.05) / (b + 0.05);
   }

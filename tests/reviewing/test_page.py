@@ -190,6 +190,17 @@ def test_a_change_that_the_page_did_not_ask_for_is_turned_away(inside: Client, h
     assert inside.ask("POST", "/api/decide", sent, **made)[0] in (403, 415)
 
 
+def test_another_sites_sockets_are_turned_away_and_write_nothing_into_the_terminal(
+    inside: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    upgrade = {"upgrade": "websocket", "connection": "Upgrade", "sec_websocket_key": "eA==", "sec_websocket_version": "13"}
+    assert inside.ask("GET", "/", origin="http://evil.example", **upgrade)[0] == 403
+    with socket.create_connection(("127.0.0.1", inside.page.port), timeout=20) as line:
+        line.sendall(b"\x16\x03\x01 no request at all\r\n\r\n")
+        assert b" 400 " in line.recv(200)
+    assert caplog.records == []
+
+
 def test_another_sites_frames_scripts_and_reads_are_turned_away(inside: Client) -> None:
     assert inside.ask("GET", "/api/next", sec_fetch_site="cross-site")[0] == 403
     assert inside.ask("GET", "/", sec_fetch_site="cross-site", sec_fetch_mode="no-cors")[0] == 403

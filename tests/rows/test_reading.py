@@ -201,7 +201,13 @@ def test_every_format_reads_its_shape_strictly_and_leniently_and_is_guessed(file
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [([{"text": "x"}], r"\(text\); there are: alpaca"), ([1], "(no object)"), ({"train": [{"text": "x"}]}, r"\(train\)")],
+    [
+        ([{"text": "x"}], r"\(text\); there are: alpaca"),
+        ([1], "no record at its beginning can be read; the first: not JSON: expected ',', found '1'"),
+        ([], "holds no rows"),
+        ({}, r"\(an empty object\)"),
+        ({"train": [{"text": "x"}]}, r"\(train\)"),
+    ],
 )
 def test_a_file_of_no_known_format_says_what_it_has(file: Path, value: Any, said: str) -> None:
     file.write_text(json.dumps(value))

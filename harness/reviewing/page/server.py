@@ -128,6 +128,7 @@ def _server(application: Any) -> Any:
             ws="none",
             lifespan="off",
             log_config=None,
+            log_level="error",  # a page of another site must not write into this terminal
             access_log=False,
             server_header=False,
             proxy_headers=False,

@@ -2,7 +2,7 @@
 
 import { $, FEW_LABELS, state } from "./state.js";
 import { el, fill } from "./text.js";
-import { takeVoice, wordOf } from "./item.js";
+import { takeVoice } from "./item.js";
 import { note } from "./notes.js";
 import { cancelEdit, edit, restart, saveEdit } from "./editing.js";
 import { move, skip } from "./moving.js";
@@ -19,11 +19,23 @@ export function labelKeys(labels) {
   return new Map(labels.map((label, place) => [label, [...label].length === 1 ? label.toLowerCase() : digit(place)]));
 }
 
+/* Key -> what it does now. */
 export function keymap() {
-  const item = state.item, map = new Map([["n", soon(note)], ["u", () => undo()], ["s", soon(skip)], ["j", soon(() => move(1))], ["k", soon(() => move(-1))], ["ArrowRight", soon(() => move(1))], ["ArrowLeft", soon(() => move(-1))], ["?", () => help()], ["q", () => toggleQueue()]]);
+  const item = state.item, map = new Map(moveKeys());
   if (!item) return map;
-  for (const [action, [key]] of Object.entries(COMMANDS)) if (item.kind !== "label" || action === "flag") map.set(key, () => act(action));
-  if (item.kind !== "label") { item.voices.forEach((_, place) => map.set(String(place + 1), () => takeVoice(place))); return map; }
+  if (item.kind === "label") return labelled(map, item);
+  for (const [action, [key]] of Object.entries(COMMANDS)) map.set(key, () => act(action));
+  item.voices.forEach((_, place) => map.set(String(place + 1), () => takeVoice(place)));
+  return map;
+}
+
+function moveKeys() {
+  const on = soon(() => move(1)), back = soon(() => move(-1));
+  return [["n", soon(note)], ["u", undo], ["s", soon(skip)], ["j", on], ["k", back], ["ArrowRight", on], ["ArrowLeft", back], ["?", help], ["q", toggleQueue]];
+}
+
+function labelled(map, item) {
+  map.set("f", () => act("flag"));
   if (item.labels.length > FEW_LABELS) { for (const digit of "0123456789") map.set(digit, () => typeLabel(digit)); return map; }
   for (const [label, key] of labelKeys(item.labels)) {
     if (!key) continue;
@@ -44,20 +56,22 @@ export function flagKey(item) { return item.kind === "label" && item.labels.leng
 
 export function renderActions() {
   const box = $("actions"), item = state.item;
-  box.replaceChildren();
   document.querySelector(".moves").hidden = Boolean(state.editing);
   for (const one of document.querySelectorAll(".moves button")) one.disabled = !item && ["note", "skip"].includes(one.dataset.do);
   box.classList.remove("few", "long");
-  if (!item) return;
-  if (state.editing) return void box.append(...editButtons(item));
-  const chosen = item.mine ? wordOf(item.mine) : null;
-  if (item.kind === "label") {
-    if (item.labels.length > FEW_LABELS) box.append(entry(item));
-    else for (const [label, key] of labelKeys(item.labels)) box.append(button("label", label, key, () => decide("label", { label }), chosen === label));
-    box.append(button("flag", "Flag", flagKey(item), () => decide("flag"), item.mine && item.mine.action === "flag"));
-  } else for (const [action, [key, name]] of Object.entries(COMMANDS)) box.append(button(action, name, key, () => act(action), chosen === action));
-  const few = box.children.length <= 5 && item.labels.every(label => label.length <= 9);
-  box.classList.add(few ? "few" : "long");
+  box.replaceChildren(...!item ? [] : state.editing ? editButtons(item) : item.kind === "label" ? labelButtons(item) : rowButtons(item));
+  if (!item || state.editing) return;
+  box.classList.add(box.children.length <= 5 && item.labels.every(label => label.length <= 9) ? "few" : "long");
+}
+
+function rowButtons(item) {
+  return Object.entries(COMMANDS).map(([action, [key, name]]) => button(action, name, key, () => act(action), item.mine && item.mine.action === action));
+}
+
+function labelButtons(item) {
+  const chosen = item.mine && item.mine.label, flagged = item.mine && item.mine.action === "flag";
+  const offered = item.labels.length > FEW_LABELS ? [entry(item)] : [...labelKeys(item.labels)].map(([label, key]) => button("label", label, key, () => decide("label", { label }), chosen === label));
+  return [...offered, button("flag", "Flag", flagKey(item), () => decide("flag"), flagged)];
 }
 
 function editButtons(item) {

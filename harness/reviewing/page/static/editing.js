@@ -22,15 +22,23 @@ export function edit() {
 }
 
 function startText(item, from = null) {
-  const known = from || (item.mine && item.mine.action === "edit" ? item.mine : (item.voices.filter(voice => voice.action === "edit").length === 1 ? item.voices.find(voice => voice.action === "edit") : null));
+  const known = from || edited(item);
   if (item.kind === "row") return (known && known.messages ? known.messages : item.messages).map(message => plain(message.content));
-  const text = (known && known.text) || item.proposal || { reference: "", accept: [], points: [] };
-  return [plain(text.reference), text.accept.join("\n"), text.points.join("\n")];
+  return parts((known && known.text) || item.proposal);
 }
+
+/* What an editor begins with: the person's own edit, or in adjudication the only one there is. */
+function edited(item) {
+  if (item.mine && item.mine.action === "edit") return item.mine;
+  const edits = item.voices.filter(voice => voice.action === "edit");
+  return edits.length === 1 ? edits[0] : null;
+}
+
+function parts(text) { return text ? [plain(text.reference), text.accept.join("\n"), text.points.join("\n")] : ["", "", ""]; }
 
 export function editor(item) {
   const form = el("div", { class: "editor" }), values = state.editing;
-  const originals = item.kind === "row" ? item.messages.map(message => plain(message.content)) : [item.proposal ? plain(item.proposal.reference) : "", item.proposal ? item.proposal.accept.join("\n") : "", item.proposal ? item.proposal.points.join("\n") : ""];
+  const originals = item.kind === "row" ? item.messages.map(message => plain(message.content)) : parts(item.proposal);
   const names = item.kind === "row" ? item.messages.map(message => ROLES[message.role]) : ["Reference", "Other accepted forms, one a line", "Points to check, one a line"];
   const turns = el("div", { class: "turns" });
   if (item.kind === "text") turns.append(...item.messages.map(message => turn(message.role, ROLES[message.role], textBlock(message.content))));
