@@ -117,7 +117,7 @@ def _parse(path: Path) -> tuple[bytes, dict[str, Any]]:
 
 @lru_cache(maxsize=1024)
 def _parsed(raw: bytes) -> Any:
-    """Once for the same bytes: a command reads the task folders two to four times, which took 0.1 s each. To be changed by nobody."""
+    """Once for the same bytes: a command reads the task folders two to four times, 0.1 s each. To be changed by nobody."""
     return yaml.load(raw, Loader=_Loader)  # noqa: S506 - a SafeLoader
 
 

@@ -26,7 +26,7 @@ Sources = Annotated[
     typer.Option(
         "--source",
         "-s",
-        metavar="NAME|FORMAT:PATH",
+        metavar="NAME[=PATH]|FORMAT:PATH",
         help="Instead of the pipeline's sources; the format auto is guessed (repeatable).",
     ),
 ]

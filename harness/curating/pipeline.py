@@ -128,7 +128,7 @@ def with_sources(pipeline: Pipeline, given: Sequence[str]) -> Pipeline:
 
 def _given(text: str) -> str | OwnSource:
     format_, colon, place = text.partition(":")
-    if not colon or format_ == "demo":
+    if not colon or format_ == "demo" or "=" in format_:
         if Path(text).expanduser().exists():
             raise UsageError(f"'{text}' is no source but a file; say its format: {AUTO}:{text}, or one of {', '.join(FORMATS)}")
         return text

@@ -18,12 +18,12 @@ from harness.curating.intake import Input
 from harness.curating.pipeline import OwnSource, Pipeline
 from harness.curating.scrubbing import Scrubber
 from harness.curating.steps.contamination import findings, repeating
-from harness.errors import Refused, UsageError
+from harness.errors import Refused, UsageError, unknown
 from harness.rows import dataset as store
 from harness.rows import sources
 from harness.runs.lock import FolderLock
 from harness.runs.write import make_folder, write_whole
-from harness.schema import Culture, DataSet, DataSetSource
+from harness.schema import Culture, DataSet, DataSetSource, Source
 
 WORK: Final = ".work"
 """Folder of the stages' shards, beside the data set that they become."""
@@ -56,7 +56,8 @@ def curate(
     Args:
         pipeline: preset, file, or Pipeline.
         out: its folder; may hold the same data set, finished or not.
-        given: names of the culture's sources, or `FORMAT:PATH` (`auto` guesses the format), in place of the pipeline's own.
+        given: names of the culture's sources, `NAME=PATH` for one whose file lies elsewhere, or `FORMAT:PATH` for any file, in
+            place of the pipeline's own.
         limit: records of each file at most, to try a pipeline out.
         workers: processes; default: all cores. Code that is no module of its own (a script without
             `if __name__ == "__main__"`) needs 1.
@@ -99,16 +100,23 @@ def _job(pipeline: str | Pipeline, out: Path, given: Sequence[str], limit: int |
 
 
 def _input(pipeline: Pipeline, culture: Culture, source: str | OwnSource) -> Input:
-    if isinstance(source, str):
-        if sources.is_built_in(source):
-            raise UsageError(f"'{source}' is drawn by the demo world and needs no curation; name a file")
-        path, declared, name = sources.find(culture, source), culture.sources[source], source
-    else:
-        path, declared, name = Path(pipeline.folder) / source.path, source, source.name
-        if not path.is_file():
-            raise UsageError(
-                f"source '{name}': '{path}' is no plain file" if path.exists() else f"source '{name}': there is no file '{path}'"
-            )
+    if not isinstance(source, str):
+        return _file(source.name, source, Path(pipeline.folder) / source.path)
+    name, elsewhere, place = source.partition("=")
+    if sources.is_built_in(name):
+        raise UsageError(f"'{name}' is drawn by the demo world and needs no curation; name a file")
+    if not elsewhere:
+        path = sources.find(culture, name)
+        return Input(name, culture.sources[name], path, sources.digest(path))
+    if name not in culture.sources:
+        raise unknown(f"source in culture '{culture.name}'", name, culture.sources)
+    return _file(name, culture.sources[name], Path(place).expanduser())
+
+
+def _file(name: str, declared: Source, path: Path) -> Input:
+    if not path.is_file():
+        wrong = f"'{path}' is no plain file" if path.exists() else f"there is no file '{path}'"
+        raise UsageError(f"source '{name}': {wrong}")
     return Input(name, declared, path, sources.digest(path))
 
 

@@ -109,7 +109,9 @@ def _check_names(work: Work, chosen: Sequence[voters.Voter]) -> None:
     families = {vote.voter: vote.family for vote in work.votes()}
     for one in chosen:
         if families.setdefault(one.name, one.family) != one.family:
-            raise UsageError(f"voter '{one.name}' is of family '{families[one.name]}' here, not '{one.family}'; names differ or are one")
+            raise UsageError(
+                f"voter '{one.name}' is of family '{families[one.name]}' here, not '{one.family}'; names differ or are one"
+            )
     if len({one.name for one in chosen}) < len(chosen):
         raise UsageError("two voters of one name: serve one of the models under another, or leave it out")
 
@@ -118,7 +120,9 @@ def _take(work: Work, name: str, votes: Sequence[KeyVote]) -> int:
     have = {(vote.hash, vote.voter, vote.order): vote for vote in work.votes()}
     new = [vote for vote in votes if vote.family not in work.about.excluded and have.get(_place(vote)) != vote]
     if other := next((vote for vote in new if _place(vote) in have and not have[_place(vote)].unjudged), None):
-        raise UsageError(f"'{name}' has other votes of '{other.voter}' than those that are there; rename the file if it is another key")
+        raise UsageError(
+            f"'{name}' has other votes of '{other.voter}' than those that are there; rename the file if it is another key"
+        )
     work.append(new)
     return len(new)
 

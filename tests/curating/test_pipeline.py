@@ -137,3 +137,17 @@ def test_without_a_folder_it_asks_for_one_and_without_a_pipeline_it_lists_them(c
     assert "--out FOLDER" in cli("curate", "zh_cn/nothing").err
     assert cli("curate").code == 0
     assert json.loads(cli("curate", "--json").out) is not None
+
+
+def test_a_declared_source_whose_file_lies_elsewhere_keeps_its_licence(
+    benchmarks: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cli: Cli
+) -> None:
+    monkeypatch.setenv("HARNESS_DATA", str(benchmarks))
+    made = pipeline(tmp_path / "p.toml", tmp_path / "absent.jsonl", ['use = "length"'], culture="zh_cn")
+    source = jsonl(tmp_path / "elsewhere.json", alpaca(5))
+    words = ("curate", str(made), "--out", str(tmp_path / "out"), "--workers", "1", "--json")
+    done = cli(*words, "--source", f"alpaca_gpt4_zh={source}")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["by_licence"] == {"CC BY-NC 4.0": 5}
+    assert "there is no file" in cli(*words, "--source", f"alpaca_gpt4_zh={tmp_path}/none").err
+    assert "no source in culture 'zh_cn' named 'nothing'" in cli(*words, "--source", f"nothing={source}").err
