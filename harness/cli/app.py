@@ -137,7 +137,7 @@ def main() -> None:
 
 @cache
 def _command() -> Callable[[], Any]:
-    """All commands, made once: to read their signatures takes 25 ms, which a process that runs many (a test) need not pay each time."""
+    """All commands, made once: reading their signatures takes 25 ms, and a test runs many in one process."""
     return typer.main.get_command(app)
 
 

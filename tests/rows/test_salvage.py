@@ -255,7 +255,7 @@ def damaged(draw: st.DrawFn) -> tuple[list[str], bytes]:
     return safe, raw[:start] + put + raw[end:]
 
 
-@settings(STEADY, max_examples=500)
+@settings(STEADY, max_examples=200)
 @given(damaged(), st.sampled_from([5, 2**20]))
 def test_damage_costs_the_records_it_touches_and_no_other(
     tmp_path_factory: pytest.TempPathFactory, case: tuple[list[str], bytes], block: int
