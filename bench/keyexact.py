@@ -51,7 +51,7 @@ def least_of_pairs() -> tuple[float, int]:
 
 
 def false_claims(bound: Bound, items: int, rate: float, wrong: Iterable[int]) -> float:
-    """How often someone who looks after each item, and stops when the bound shows `rate`, claims it falsely; the worst of `wrong`."""
+    """How often it is false to stop as soon as the bound shows `rate`, looked at after each item; the worst of `wrong`."""
     most = _stops(bound, items, rate)
     return max(_false(most, items, rate, one) for one in wrong)
 

@@ -80,11 +80,17 @@ def load_rubric(path: Path) -> Rubric:
         DataError: with file and line: not readable, not TOML, unknown or missing keys, a template that does not work.
     """
     try:
-        raw = path.read_bytes()
-        text = raw.decode("utf-8")
-        fields = tomllib.loads(text)
+        return _checked(path.read_bytes(), path)
     except OSError as problem:
         raise DataError(f"cannot read the rubric: {problem.strerror}", file=path) from None
+
+
+@lru_cache(maxsize=64)
+def _checked(raw: bytes, path: Path) -> Rubric:
+    """Once for the same bytes: the tasks of a benchmark share a rubric, and trying its templates takes 4 ms."""
+    try:
+        text = raw.decode("utf-8")
+        fields = tomllib.loads(text)
     except UnicodeDecodeError:
         raise DataError("the rubric is not UTF-8 text", file=path) from None
     except tomllib.TOMLDecodeError as problem:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,8 +12,8 @@ from harness.data.keys import load_key
 from harness.errors import DataError, IncompleteRun, Refused, UsageError
 from harness.keying.counting import Ruling, State
 from harness.keying.ranges import shown, stored
+from harness.keying.sheet import sheet_of, toml
 from harness.keying.stretches import LONGEST
-from harness.report.text import count
 from harness.runs.write import canonical, write_whole
 from harness.schema import Confidence, FrozenKey, ProposedText
 from harness.stats.keys import audit_size_of
@@ -24,10 +23,6 @@ HIGH, MEDIUM = 0.05, 0.15
 """Up to which upper end of its error's interval an answer that nobody looked at is called `high` and `medium`."""
 DIGITS: Final = 4
 VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,40}")
-ASSUMED: Final = (
-    "People err independently of one another and of the voters, at one rate in the review and one in the audit; what they all "
-    "misread alike is not in the bound beyond human_error_assumed."
-)
 
 
 def freeze(state: State, version: str, *, max_error: float = 0.02, assumed: float = 0.0) -> FrozenKey:
@@ -51,9 +46,9 @@ def freeze(state: State, version: str, *, max_error: float = 0.02, assumed: floa
         raise UsageError(f"--max-error lies within 0-1 and --human-error within 0-0.5, not at {max_error:g} and {assumed:g}")
     bound = _checked(state, max_error, assumed)
     rows = "".join(canonical(row) + "\n" for row in _rows(state)).encode()
-    sheet = _sheet(state, version, bound, assumed, hashlib.sha256(rows).hexdigest())
+    sheet = sheet_of(state, version, bound, assumed, hashlib.sha256(rows).hexdigest())
     path = state.work.folder / f"{state.items.benchmark}-{version}.jsonl"
-    new = _write(path, rows, _toml(sheet).encode())
+    new = _write(path, rows, toml(sheet).encode())
     return FrozenKey(
         path=str(path),
         sha256=hashlib.sha256(rows).hexdigest(),
@@ -91,9 +86,12 @@ def _advice(state: State, max_error: float) -> str:
     differed = f"people differed on {sum(one.disagreed for one in both):,} of {sum(one.items for one in both):,} items"
     if worst is None or not worst.remaining:
         return f"all of it is what people can have got wrong together ({differed})"
+    most = f"most is in '{worst.name}' ({worst.errors} errors in {worst.audited:,} of {worst.items:,} audited); {differed}; "
+    if worst.anytime and worst.audited < worst.drawn:
+        return f"{most}go on with the audit, {worst.drawn - worst.audited:,} are left"
     need = audit_size_of(worst.items, max_error, worst.errors)
-    more = f"; with as many errors, an audit of {need:,} shows {max_error:.2%} of them" if need > worst.audited else ""
-    return f"most is in '{worst.name}' ({worst.errors} errors in {worst.audited:,} of {worst.items:,} audited{more}); {differed}"
+    more = f" ({need:,} with as many errors would show {max_error:.2%} of them)" if need > worst.audited else ""
+    return f"{most}a larger audit{more} begins in another --folder, with --sequential, since the beginning of this one is known"
 
 
 def _rows(state: State) -> Iterator[dict[str, Any]]:
@@ -125,8 +123,8 @@ def _published(text: ProposedText, name: str, state: State) -> ProposedText:
     own = stored(shown(text, question), question)
     if (repeated := others.longest(own)) >= LONGEST:
         raise DataError(
-            f"the reference of {name} repeats {repeated} characters of another question, and a key holds no text of its benchmark; "
-            "put it in other words",
+            f"the reference of {name} repeats {repeated} characters of another question, and a key holds no text of its "
+            "benchmark; put it in other words",
             file=state.work.folder,
         )
     return others.cut_all(own)
@@ -160,76 +158,6 @@ def _confidence(ruling: Ruling, error: Beta) -> Confidence:
         return "high"
     upper = error.quantile(0.975)
     return "high" if upper <= HIGH else "medium" if upper <= MEDIUM else "low"
-
-
-def _sheet(state: State, version: str, bound: float, assumed: float, digest: str) -> dict[str, Any]:
-    votes = [vote for one in state.standings.values() for vote in one.votes]
-    families = {vote.family for vote in votes}
-    audits, reviews = state.people(state.audited), state.people(state.reviewed)
-    said = [one for each in (state.reviewed, state.audited) for outcome in each.values() for one in outcome.decisions]
-    voters = {vote.voter for vote in votes}
-    provenance = (
-        f"{count(len(voters), 'voter')} of {count(len(families), 'family', 'families')}; people decided all "
-        f"{len(state.doubtful):,} items that were not unanimous and a random sample of {len(state.counted):,} of the others; "
-        f"at most {bound:.2%} of {state.answers:,} answers wrong at 95%"
-    )
-    return {
-        "version": version,
-        "provenance": provenance,
-        "reviewed": True,
-        "benchmark": state.items.benchmark,
-        "sha256": digest,
-        "error_bound": round(bound, 6),
-        "level": 0.95,
-        "items": len(state.standings),
-        "answers": state.answers,
-        "contested": len(state.rulings) - state.answers,
-        "proposals": state.work.digest(),
-        "excluded_families": list(state.work.about.excluded),
-        "assumption": ASSUMED,
-        "people": {
-            "annotators": len({one.annotator for one in said}),
-            "decisions": len(said),
-            "last": max((one.at for one in said), default=""),
-            "decided_twice": audits.items + reviews.items,
-            "agreed": audits.items + reviews.items - audits.disagreed - reviews.disagreed,
-            "human_error_assumed": assumed,
-            "human_error_review": round(reviews.error(), 6),
-            "human_error_audit": round(audits.error(), 6),
-            **({"kappa": round(state.kappa, DIGITS)} if state.kappa is not None else {}),
-        },
-        "voters": {voter: next(vote.family for vote in votes if vote.voter == voter) for voter in sorted(voters)},
-        **{
-            f"audit.{json.dumps(one.name)}": {
-                "items": one.items,
-                "audited": one.audited,
-                "not_confirmed": one.errors,
-                "possibly_wrong": one.remaining,
-                "anytime": one.anytime,
-            }
-            for one in state.strata
-        },
-    }
-
-
-def _toml(sheet: Mapping[str, Any]) -> str:
-    """Flat values first, then one table each; JSON's strings, numbers and lists are TOML's."""
-    lines = [
-        "# Made by harness keys freeze. The harness reads `provenance`, `reviewed` and `error_bound`; the rest is for people."
-    ]
-    lines += [f"{name} = {_value(value)}" for name, value in sheet.items() if not isinstance(value, Mapping)]
-    for name, table in sheet.items():
-        if isinstance(table, Mapping):
-            lines += ["", f"[{name}]", *(f"{_key(key)} = {_value(value)}" for key, value in table.items())]
-    return "\n".join(lines) + "\n"
-
-
-def _value(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _value(name)
 
 
 def _write(path: Path, rows: bytes, sheet: bytes) -> bool:

@@ -1,14 +1,14 @@
 """A key in the making on disk.
 
     key.json          which benchmark, which questions; written first
-    proposals.jsonl   one vote a line, appended; no text of the benchmark
+    proposals.jsonl   one vote a line, appended; what repeats its question stands there as ranges of it
     review/           what people are shown of the items that voters do not agree on, and what they said
     audit.json        what was drawn of the others, and how
     audit/            what people are shown of it, and what they said
     NAME-VERSION.jsonl, .toml   frozen keys
 
-`review/` and `audit/` hold the questions themselves, because people must read them: they stay on this machine. A frozen key holds
-none of their text.
+`review/` and `audit/` hold the questions themselves, because people must read them: they stay on this machine, and git passes
+them over. A frozen key holds none of their text.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class ProposedText(Frozen):
 
 
 class KeyVote(Frozen):
-    """One line of `proposals.jsonl`: what one voter said of one item, shown in one way. Holds no text of a benchmark."""
+    """One line of `proposals.jsonl`: what one voter said of one item, shown in one way. Of its question it holds ranges."""
 
     hash: str
     """Content hash of the item."""
@@ -102,7 +102,7 @@ class KeyStratum(Frozen):
     rate: Interval | None
     """Jeffreys interval of the share that people did not confirm; None before anything is audited."""
     remaining: int
-    """Wrong answers that the audit does not rule out among those nobody looked at."""
+    """Wrong answers that the audit does not rule out among those nobody looked at; of one of fixed size, once it is done."""
 
 
 class KeyAccuracy(Frozen):
@@ -143,7 +143,7 @@ class KeyStatus(Frozen):
     to_review: int
     reviewed: int
     split: int
-    """Items, of review and audit, on which people differ and nobody has adjudicated."""
+    """Items, of review and audit, on which people differ and no third person has adjudicated."""
     to_audit: int
     audited: int
     strata: tuple[KeyStratum, ...]

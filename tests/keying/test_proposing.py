@@ -138,9 +138,7 @@ def test_a_name_stands_for_one_voter(
     assert len(server.requests) == 108
 
 
-def test_another_key_of_the_same_name_does_not_push_the_first_aside(
-    cli: Cli, found: Found, voted: Path, tmp_path: Path
-) -> None:
+def test_another_key_of_the_same_name_does_not_push_the_first_aside(cli: Cli, found: Found, voted: Path, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     same = draft(tmp_path / "other/mine-v0.jsonl", wrong=9)
     done = cli("keys", "propose", MCQ, "--folder", str(voted), "--from", str(same))

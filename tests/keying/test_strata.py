@@ -51,6 +51,25 @@ def test_the_most_doubtful_come_first() -> None:
     assert doubts[0] < doubts[1] < doubts[2] <= 1
 
 
+def test_an_item_that_a_voter_was_not_asked_about_is_not_unanimous() -> None:
+    def asked(number: int, voter: str, *orders: str) -> list[KeyVote]:
+        return [
+            KeyVote(hash=f"{number:016x}", voter=voter, family="f", asked="0" * 16, order=order, answer="A") for order in orders
+        ]
+
+    cast = [
+        *asked(0, "v", "AB", "BA"),
+        *asked(1, "v", "AB"),
+        *asked(0, "w", "AB"),
+        *asked(1, "w", "AB"),
+        *asked(2, "v", "AB", "BA"),
+    ]
+    found = standings(items("AB", "AB", "AB", "ABCD"), cast)
+    assert [one.unasked for one in found.values()] == [0, 1, 1, 2]
+    assert [one.agreement for one in found.values()] == ["unanimous", "majority", "majority", "split"]
+    assert "1 votes are missing" in [*found.values()][1].reasons
+
+
 def test_strata_are_the_numbers_of_options() -> None:
     found = standings(items("AB", "ABCD"), [*votes(0, "A"), *votes(1, "D")])
     assert [one.stratum for one in found.values()] == ["2 options", "4 options"]
