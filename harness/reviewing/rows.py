@@ -14,8 +14,8 @@ from harness.schema import DataRow, ReviewItem
 
 GUIDANCE = (
     "Is the reply right, useful, safe, and written for readers of this culture?\n"
-    "Accept it as it is, edit what is quickly mended, flag what should be answered again (harness refine has it done), reject what "
-    "nobody should learn from."
+    "Accept it as it is, edit what is quickly mended, flag what should be answered again (harness refine has it done), reject "
+    "what nobody should learn from."
 )
 
 
