@@ -253,3 +253,17 @@ def _agreed(folder: Path) -> dict[str, str]:
         vote = json.loads(line)
         letters.setdefault(vote["hash"], set()).add(vote.get("answer", ""))
     return {name: votes.pop() for name, votes in letters.items() if len(votes) == 1}
+
+
+@pytest.mark.parametrize("name", ["key.json", "audit.json", "proposals.jsonl", "review/review.json", "audit/decisions.jsonl"])
+def test_a_file_that_was_cut_off_is_named_or_what_it_lacks_is_asked_for_again(cli: Cli, decided: Path, name: str) -> None:
+    raw = (decided / name).read_bytes()
+    for place in (1, len(raw) // 3, len(raw) - 2):
+        (decided / name).write_bytes(raw[:place])
+        done = cli("keys", "freeze", MCQ, "--version", f"v{place}", "--folder", str(decided))
+        assert done.code in {2, 3}, (place, done.out)
+        assert len(done.err.strip().splitlines()) == 1
+        assert done.err.startswith("harness: ")
+        assert not list(decided.glob(f"{MCQ}-v*"))
+    (decided / name).write_bytes(raw)
+    assert cli("keys", "freeze", MCQ, "--version", "v1", "--folder", str(decided)).code == 0
