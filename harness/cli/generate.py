@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from harness import options
+from harness.cli import writing
 from harness.cli.app import app, console, print_json, watched
 from harness.errors import IncompleteRun
 
@@ -20,11 +21,6 @@ Topics = Annotated[
 References = Annotated[
     Path, typer.Option(metavar="FILE", help="Texts with blank lines between them (.txt), or JSON Lines with 'reference'.")
 ]
-Out = Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where the data set goes; an unfinished one goes on.")]
-With = Annotated[
-    str | None,
-    typer.Option("--with", metavar="MODEL", envvar="HARNESS_WRITER", help="[b]openai:MODEL[/] or URL#MODEL: who writes."),
-]
 Assistant = Annotated[str | None, typer.Option(metavar="MODEL", help="Another model for the assistant's side.")]
 Licence = Annotated[str, typer.Option(metavar="TERMS", help="Of what this model writes: its makers' terms (required).")]
 Turns = Annotated[int, typer.Option(min=1, max=50, metavar="N", help="Questions with their answers, at most.")]
@@ -35,49 +31,32 @@ Pipeline = Annotated[
     str | None,
     typer.Option(metavar="PIPELINE", help="Whose row steps check every dialogue.", show_default="the data set's own, or none"),
 ]
-OwnGuidance = Annotated[
-    Path | None, typer.Option("--guidance", metavar="FILE", help="What the model is told.", show_default="the culture's")
-]
 DropUnanswered = Annotated[bool, typer.Option("--drop-unanswered", help="Finish without the dialogues that got no reply.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Count requests and tokens; ask and write nothing.")]
 Seed = Annotated[int, typer.Option(metavar="N", help="Another seed, other dialogues.", rich_help_panel=options.ASKED)]
-Tries = Annotated[int, typer.Option(min=1, max=5, help="Replies that are read before one is given up.")]
-Temperature = Annotated[float, typer.Option(min=0, max=2, metavar="T", rich_help_panel=options.ASKED)]
-MaxTokens = Annotated[int, typer.Option("--max-tokens", min=1, metavar="N", help="Of a reply.", rich_help_panel=options.ASKED)]
-Concurrency = Annotated[
-    int,
-    typer.Option(
-        envvar="HARNESS_WRITER_CONCURRENCY", min=1, metavar="N", help="Requests in flight.", rich_help_panel=options.ASKED
-    ),
-]
-Timeout = Annotated[float, typer.Option(min=1, metavar="S", help="Seconds for one attempt.", rich_help_panel=options.ASKED)]
-Retries = Annotated[
-    int, typer.Option(min=0, metavar="N", help="Further attempts at a request that failed.", rich_help_panel=options.ASKED)
-]
 
 
 @generate_app.command("multiturn")
 def multiturn_command(
     topics: Topics,
-    out: Out,
+    out: writing.Out,
     licence: Licence,
-    model: With = None,
+    model: writing.With = None,
     assistant: Assistant = None,
     turns: Turns = 4,
     rows: Rows = None,
     culture: CultureName = None,
     name: Name = "",
     pipeline: Pipeline = None,
-    guidance: OwnGuidance = None,
+    guidance: writing.OwnGuidance = None,
     drop_unanswered: DropUnanswered = False,
-    dry_run: DryRun = False,
+    dry_run: writing.DryRun = False,
     seed: Seed = 1234,
-    tries: Tries = 2,
-    temperature: Temperature = 0.8,
-    max_tokens: MaxTokens = 2048,
-    concurrency: Concurrency = 32,
-    timeout: Timeout = 180.0,
-    retries: Retries = 5,
+    tries: writing.Tries = 2,
+    temperature: writing.Temperature = 0.8,
+    max_tokens: writing.MaxTokens = 2048,
+    concurrency: writing.Concurrency = 32,
+    timeout: writing.Timeout = 180.0,
+    retries: writing.Retries = 5,
     as_json: options.Json = False,
 ) -> None:
     """Dialogues on topics: the first question is given, then a model plays both sides, turn by turn.
@@ -113,24 +92,24 @@ def multiturn_command(
 @generate_app.command("grounded")
 def grounded_command(
     references: References,
-    out: Out,
+    out: writing.Out,
     licence: Licence,
-    model: With = None,
+    model: writing.With = None,
     turns: Turns = 4,
     rows: Rows = None,
     culture: CultureName = None,
     name: Name = "",
     pipeline: Pipeline = None,
-    guidance: OwnGuidance = None,
+    guidance: writing.OwnGuidance = None,
     drop_unanswered: DropUnanswered = False,
-    dry_run: DryRun = False,
+    dry_run: writing.DryRun = False,
     seed: Seed = 1234,
-    tries: Tries = 2,
-    temperature: Temperature = 0.8,
-    max_tokens: MaxTokens = 4096,
-    concurrency: Concurrency = 32,
-    timeout: Timeout = 180.0,
-    retries: Retries = 5,
+    tries: writing.Tries = 2,
+    temperature: writing.Temperature = 0.8,
+    max_tokens: writing.MaxTokens = 4096,
+    concurrency: writing.Concurrency = 32,
+    timeout: writing.Timeout = 180.0,
+    retries: writing.Retries = 5,
     as_json: options.Json = False,
 ) -> None:
     """Dialogues whose answers rest on a reference text, which the rows keep; answers that do not seem to are flagged.

@@ -8,17 +8,11 @@ from typing import Annotated, Literal
 import typer
 
 from harness import options
+from harness.cli import writing
 from harness.cli.app import app, console, print_json, watched
 from harness.errors import IncompleteRun
 
 DataSetFolder = Annotated[Path, typer.Argument(metavar="DATASET", help="Folder of a data set ([b]harness curate[/] makes one).")]
-Out = Annotated[
-    Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where the new data set goes; an unfinished one goes on.")
-]
-With = Annotated[
-    str | None,
-    typer.Option("--with", metavar="MODEL", envvar="HARNESS_WRITER", help="[b]openai:MODEL[/] or URL#MODEL: who answers again."),
-]
 Review = Annotated[
     Path | None,
     typer.Option("--review", metavar="FOLDER", help="People's decisions on its rows.", show_default="DATASET/review, if there"),
@@ -31,47 +25,29 @@ Doubt = Annotated[float, typer.Option(min=0, max=1, metavar="D", help="A rule's 
 Replies = Annotated[
     Literal["last", "all"], typer.Option("--replies", help="Of a dialogue: the last reply, or all of them in order.")
 ]
-OwnGuidance = Annotated[
-    Path | None,
-    typer.Option("--guidance", metavar="FILE", help="What the model is told.", show_default="the culture's guidance/refine.md"),
-]
 MaxRows = Annotated[int | None, typer.Option("--max-rows", min=1, metavar="N", help="The N most doubtful rows only.")]
 DropUnrefined = Annotated[bool, typer.Option("--drop-unrefined", help="Finish without the rows that have no usable answer.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Count requests and tokens; ask and write nothing.")]
-Tries = Annotated[int, typer.Option(min=1, max=5, help="Replies that are read of a row before it is given up.")]
-Temperature = Annotated[float, typer.Option(min=0, max=2, metavar="T", rich_help_panel=options.ASKED)]
-MaxTokens = Annotated[int, typer.Option("--max-tokens", min=1, metavar="N", help="Of a reply.", rich_help_panel=options.ASKED)]
-Concurrency = Annotated[
-    int,
-    typer.Option(
-        envvar="HARNESS_WRITER_CONCURRENCY", min=1, metavar="N", help="Requests in flight.", rich_help_panel=options.ASKED
-    ),
-]
-Timeout = Annotated[float, typer.Option(min=1, metavar="S", help="Seconds for one attempt.", rich_help_panel=options.ASKED)]
-Retries = Annotated[
-    int, typer.Option(min=0, metavar="N", help="Further attempts at a request that failed.", rich_help_panel=options.ASKED)
-]
 
 
 @app.command("refine")
 def refine_command(
     dataset: DataSetFolder,
-    out: Out,
-    model: With = None,
+    out: writing.Out,
+    model: writing.With = None,
     review: Review = None,
     what: What = "all",
     doubt: Doubt = 0.5,
     replies: Replies = "last",
-    guidance: OwnGuidance = None,
+    guidance: writing.OwnGuidance = None,
     max_rows: MaxRows = None,
     drop_unrefined: DropUnrefined = False,
-    dry_run: DryRun = False,
-    tries: Tries = 2,
-    temperature: Temperature = 0.3,
-    max_tokens: MaxTokens = 2048,
-    concurrency: Concurrency = 32,
-    timeout: Timeout = 180.0,
-    retries: Retries = 5,
+    dry_run: writing.DryRun = False,
+    tries: writing.Tries = 2,
+    temperature: writing.Temperature = 0.3,
+    max_tokens: writing.MaxTokens = 2048,
+    concurrency: writing.Concurrency = 32,
+    timeout: writing.Timeout = 180.0,
+    retries: writing.Retries = 5,
     as_json: options.Json = False,
 ) -> None:
     """Do what people decided on the rows of a data set, and have those that fall short answered again by a strong model.
