@@ -18,7 +18,7 @@ from pydantic import Field, ValidationError
 from harness.errors import DataError, UsageError
 from harness.schema import Frozen
 
-Stage = Literal["base", "knowledge", "safety"]
+Stage = Literal["base", "vocabulary", "knowledge", "safety", "mixed"]
 
 SHIPPED: Final = Path(__file__).with_name("models.toml")
 _PLACES: Final = ("hub", "path", "checkpoint", "endpoint", "build")

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 Base = Annotated[str, typer.Option("--base", help="What is trained: alias, checkpoint, folder or hub id.")]
 MixName = Annotated[str, typer.Option("--mix", help="What it is trained on: mix id, its folder, or a JSONL file of rows.")]
-Stage = Annotated[Literal["knowledge", "safety"] | None, typer.Option(help="Of the checkpoint.", show_default="the mix's")]
+Stage = Annotated[
+    Literal["vocabulary", "knowledge", "safety", "mixed"] | None,
+    typer.Option(help="Of the checkpoint.", show_default="the mix's"),
+]
 Name = Annotated[str | None, typer.Option("--name", help="Of the checkpoint.", show_default="the base's with -kg or -safe")]
 RecipeName = Annotated[
     str, typer.Option("--recipe", help="Preset of hyper-parameters ([b]harness recipes[/] lists them), or a TOML file.")

@@ -52,7 +52,7 @@ class _Table(Frozen):
 
 
 class _Model(Frozen):
-    stage: Literal["base", "knowledge", "safety"] | None = None
+    stage: Literal["base", "vocabulary", "knowledge", "safety", "mixed"] | None = None
     parent: str | None = None
 
 

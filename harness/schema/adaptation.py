@@ -20,6 +20,8 @@ RECIPE_SCHEMA: Final = "harness.recipe/1"
 CHECKPOINT_SCHEMA: Final = "harness.checkpoint/1"
 
 TrainedStage = Literal["knowledge", "safety"]
+CheckpointStage = Literal["vocabulary", "knowledge", "safety", "mixed"]
+"""What a training was for. `vocabulary`: only embeddings of new tokens; `mixed`: knowledge and safety at once."""
 State = Literal["weak", "strong", "undecided"]
 Precision = Literal["fp32", "bf16-master", "bf16-mixed", "bf16"]
 Distributed = Literal["none", "ddp", "zero1", "zero2", "zero3", "fsdp2"]
@@ -282,6 +284,8 @@ class Hyper(Frozen):
     """Optimizer steps between resumable checkpoints; 0: only at the end of every epoch."""
     keep_checkpoints: int = 1
     allow_pure_bf16: bool = False
+    trainable: Literal["all", "embeddings"] = "all"
+    """embeddings: only the input and output embeddings learn, everything else stays as it is, bit for bit."""
 
 
 class Recipe(Frozen):
@@ -293,7 +297,7 @@ class Recipe(Frozen):
     """Name of the recipe that `hyper` started from."""
     name: str
     """Name of the checkpoint to be."""
-    stage: TrainedStage
+    stage: CheckpointStage
     base: str
     """Folder with config, tokenizer and safetensors."""
     rows: str
@@ -354,7 +358,7 @@ class Checkpoint(Frozen):
     """Relative to the folder of this file."""
     parent: str
     parent_fingerprint: str | None = None
-    stage: TrainedStage
+    stage: CheckpointStage
     trainer: str
     trainer_digest: str
     """SHA-256 over the trainer's folder."""

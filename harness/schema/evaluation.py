@@ -17,7 +17,7 @@ RUN_SCHEMA: Final = "harness.run/1"
 Role = Literal["system", "user", "assistant"]
 Split = Literal["dev", "test"]
 Confidence = Literal["high", "medium", "low", "contested"]
-Kind = Literal["choice", "choice_ll", "score", "refusal", "benign"]
+Kind = Literal["choice", "choice_ll", "score", "rating", "refusal", "benign"]
 
 
 class Frozen(BaseModel):
@@ -144,7 +144,7 @@ class ModelRef(Frozen):
     source: str
     """Path, hub id, endpoint URL or replayed file."""
     parent: str | None = None
-    stage: Literal["base", "knowledge", "safety"] | None = None
+    stage: Literal["base", "vocabulary", "knowledge", "safety", "mixed"] | None = None
     build: str | None = None
     """`module:function` that makes the checkpoint at `source` if it is not there (demo models)."""
 

@@ -59,7 +59,7 @@ class BoardEntry(Frozen):
     culture: str
     model: str
     """As the run calls it."""
-    stage: Literal["base", "knowledge", "safety"] | None
+    stage: Literal["base", "vocabulary", "knowledge", "safety", "mixed"] | None
     parent: str | None
     fingerprint: str
     run: str

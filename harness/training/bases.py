@@ -30,7 +30,7 @@ class Base:
     folder: Path
     fingerprint: str
     """As in the records of its runs."""
-    stage: Literal["base", "knowledge", "safety"] | None
+    stage: Literal["base", "vocabulary", "knowledge", "safety", "mixed"] | None
 
 
 def find_base(spec: str, checkpoints: Path) -> Base:

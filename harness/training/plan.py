@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from harness import aliases, folders
 from harness.errors import UsageError
-from harness.schema import Frozen, Mix, Recipe, TrainedStage
+from harness.schema import CheckpointStage, Frozen, Mix, Recipe
 from harness.training.bases import Base, find_base
 from harness.training.recipes import find_recipe, with_overrides
 from harness.training.rows import Rows, find_rows
@@ -20,7 +20,7 @@ WORK: Final = "training"
 MODEL: Final = "model"
 DEFAULT_RECIPE: Final = "paper"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}", re.ASCII)
-_ENDINGS: Final[dict[TrainedStage, str]] = {"knowledge": "-kg", "safety": "-safe"}
+_ENDINGS: Final[dict[CheckpointStage, str]] = {"vocabulary": "-warm", "knowledge": "-kg", "safety": "-safe", "mixed": "-mixed"}
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Wanted:
 
     base: str
     mix: str | Path | Mix
-    stage: TrainedStage | None = None
+    stage: CheckpointStage | None = None
     """By default the mix's."""
     name: str | None = None
     trainer: str = "full_ft"
@@ -120,12 +120,12 @@ def plan(wanted: Wanted) -> Plan:
     return Plan(root, trainer, base, rows, recipe)
 
 
-def default_name(base: str, stage: TrainedStage) -> str:
+def default_name(base: str, stage: CheckpointStage) -> str:
     """`llama3-8b` -> `llama3-8b-kg`; `llama3-8b-kg` -> `llama3-8b-safe`."""
     return base.removesuffix(_ENDINGS["knowledge"]) + _ENDINGS[stage]
 
 
-def _stage(wanted: Wanted, rows: Rows) -> TrainedStage:
+def _stage(wanted: Wanted, rows: Rows) -> CheckpointStage:
     stage = wanted.stage or rows.stage
     if stage is None:
         raise UsageError(f"'{rows.name}' does not say for which stage it is: --stage knowledge or --stage safety")

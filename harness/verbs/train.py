@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.schema import Checkpoint, Mix, TrainedStage
+from harness.schema import Checkpoint, CheckpointStage, Mix
 from harness.training.follow import Progress
 from harness.training.plan import Wanted
 
@@ -18,7 +18,7 @@ def train(
     base: str,
     mix: str | Path | Mix,
     *,
-    stage: TrainedStage | None = None,
+    stage: CheckpointStage | None = None,
     name: str | None = None,
     trainer: str = "full_ft",
     recipe: str | None = None,
@@ -36,7 +36,7 @@ def train(
     Args:
         base: Alias, checkpoint name, folder or hub id.
         mix: Id, folder, rows file, or the noun.
-        stage: `knowledge` or `safety`; by default the mix's.
+        stage: `vocabulary`, `knowledge`, `safety` or `mixed`; by default the mix's.
         name: Of the checkpoint; by default the base's with `-kg` or `-safe`.
         trainer: Name of a trainer.
         recipe: Name of a recipe or path of a TOML file; by default `paper`.

@@ -54,6 +54,7 @@ class Hyper:
     save_steps: int
     keep_checkpoints: int
     allow_pure_bf16: bool
+    trainable: Literal["all", "embeddings"] = "all"
 
     @property
     def zero_stage(self) -> int:
