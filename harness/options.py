@@ -129,6 +129,15 @@ MinConfidence = Annotated[
     Literal["high", "medium", "low"] | None,
     typer.Option("--key-min-confidence", help="Score only samples whose key is at least this sure.", rich_help_panel=JUDGED),
 ]
+RubricNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--rubric",
+        help="Judge by another rubric: a name that the benchmark lists ([b]upstream[/]), or a FILE (repeatable).",
+        metavar="[NAME=]RUBRIC",
+        rich_help_panel=JUDGED,
+    ),
+]
 Seed = Annotated[int, typer.Option(metavar="N", help="Sent to endpoints; part of the run's identity.", rich_help_panel=ASKED)]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Ask again, into a new run, even where answers are stored.")]
 FreshJudge = Annotated[
@@ -166,7 +175,6 @@ Metrics = Annotated[
     str | None, typer.Option("--metric", metavar="NAMES", help="Only these metrics, comma-separated, e.g. acc,hr.")
 ]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Print GitHub markdown.")]
-TaskName = Annotated[str | None, typer.Argument(help="Show one task or group.")]
 ShowPath = Annotated[bool, typer.Option("--path", help="Print the task folder, for lm-eval's --include_path.")]
 
 
@@ -190,6 +198,16 @@ def pairs(items: list[str] | None, option: str) -> dict[str, Any]:
             found[name] = json.loads(value)
         except ValueError:
             found[name] = {"True": True, "False": False, "None": None}.get(value, value)
+    return found
+
+
+def rubrics(items: list[str] | None) -> dict[str, str]:
+    """`["belle=upstream"]` -> {"belle": "upstream"}; without a benchmark it is for all (''). A file becomes an absolute path."""
+    found = {}
+    for item in items or []:
+        name, equals, what = item.rpartition("=")
+        is_file = what.endswith(".toml") or "/" in what or what.startswith("~")
+        found[name if equals else ""] = str(Path(what).expanduser().resolve()) if is_file else what
     return found
 
 

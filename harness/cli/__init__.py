@@ -8,6 +8,7 @@ Exit codes: 0 done · 1 unexpected error, or the model, judge or trainer cannot 
 from harness.cli import (  # noqa: F401 - register their commands
     adapt,
     compare,
+    culture,
     curate,
     data,
     data_report,
@@ -21,7 +22,11 @@ from harness.cli import (  # noqa: F401 - register their commands
     mix,
     refine,
     review,
+    study,
+    tasks,
     train,
+    vocabulary,
+    vocab_warmup,
 )
 from harness.cli.app import app, main
 

@@ -1,9 +1,9 @@
-"""The commands that measure and show: eval, judge, runs, show, tasks, models."""
+"""The commands that measure and show: eval, judge, runs, show, models."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -32,6 +32,7 @@ def eval_command(
     judge_concurrency: options.JudgeConcurrency = 64,
     keys: options.KeyFiles = None,
     key_min_confidence: options.MinConfidence = None,
+    rubrics: options.RubricNames = None,
     seed: options.Seed = 1234,
     fresh: options.Fresh = False,
     runs: options.Runs = None,
@@ -52,6 +53,7 @@ def eval_command(
             model_args=options.pairs(model_args, "--model-arg"),
             key_files=options.key_files(keys),
             key_min_confidence=key_min_confidence,
+            rubrics=options.rubrics(rubrics),
             generation=options.pairs(generation, "--gen"),
             chat_template=chat_template,
             batch_size=batch_size,
@@ -73,6 +75,7 @@ def judge_command(
     threshold: options.OwnThreshold = None,
     keys: options.KeyFiles = None,
     key_min_confidence: options.MinConfidence = None,
+    rubrics: options.RubricNames = None,
     judge_concurrency: options.JudgeConcurrency = 64,
     fresh: options.FreshJudge = False,
     runs: options.Runs = None,
@@ -88,6 +91,7 @@ def judge_command(
             threshold=threshold,
             key_files=options.key_files(keys),
             key_min_confidence=key_min_confidence,
+            rubrics=options.rubrics(rubrics),
             judge_concurrency=judge_concurrency,
             fresh=fresh,
             runs=runs,
@@ -144,25 +148,6 @@ def show_command(
         console().print(tables.show_samples(read_samples(find_run(run, root), task), worst=worst))
 
 
-@app.command("tasks")
-def tasks_command(name: options.TaskName = None, path: options.ShowPath = False, as_json: options.Json = False) -> None:
-    """List what can be evaluated."""
-    from harness import catalog, folders
-
-    if path:
-        typer.echo(folders.home() / "tasks")
-        return
-    known = catalog.read()
-    names = [name] if name else sorted(known.entries)
-    rows = [_task_row(known, known.find(one)) for one in names]
-    if as_json:
-        print_json(rows)
-    else:
-        from harness.report import listings
-
-        console().print(listings.task_table(rows, whole=name is not None))
-
-
 @app.command("models")
 def models_command(as_json: options.Json = False) -> None:
     """List the models that --model knows by name."""
@@ -186,19 +171,6 @@ def _only_metrics(record: RunRecord, names: list[str]) -> RunRecord:
     return record.model_copy(update={"scores": tuple(score for score in record.scores if score.metric in wanted)})
 
 
-def _task_row(known: Any, entry: Any) -> dict[str, Any]:
-    return {
-        "name": entry.name,
-        "alias": entry.alias,
-        "kind": entry.kind,
-        "tasks": list(known.leaves(entry.name)),
-        "version": entry.metadata.get("version"),
-        "output_type": entry.output_type or None,
-        "dataset": "/".join(filter(None, (entry.dataset, entry.part))) or None,
-        "path": str(entry.path),
-    }
-
-
 def _print_record(record: RunRecord, by: options.By, as_json: bool) -> None:
     if as_json:
         print_json(record.model_dump(mode="json"))
@@ -211,5 +183,8 @@ def _print_record(record: RunRecord, by: options.By, as_json: bool) -> None:
 def _exit_if_incomplete(record: RunRecord, judge: str) -> None:
     if not record.complete and judge != "none":
         missing = [f"{c.task} {c.judged}/{c.n}" for c in record.coverage if c.share < 0.99]
-        typer.echo(f"harness: incomplete: judged {', '.join(missing)}; the same command asks again for what is missing", err=True)
+        advice = "the same command asks again for what is missing"
+        if judge == "rules" and any(c.judged < c.responses for c in record.coverage):
+            advice = "rules cannot rate replies without a reference, a model judge can: --judge openai:MODEL"
+        typer.echo(f"harness: incomplete: judged {', '.join(missing)}; {advice}", err=True)
         raise typer.Exit(EXIT_INCOMPLETE)

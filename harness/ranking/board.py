@@ -181,6 +181,7 @@ class _Maker:
                 groups=tuple(_groups(mine, benchmark, metric)),
                 published=rows,
                 options=self.published.options(benchmark) if rows and metric == "acc" else None,
+                remarks=self.published.remarks(self.culture.name, benchmark) if rows else (),
             )
 
     def _dimensions(self, benchmark: str, metric: str, entries: Sequence[BoardEntry], more: Sequence[str]) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ from harness.schema import (
 )
 from harness.stats.baselines import BASELINES
 
-MAIN: Final = ("acc", "acc_norm", "exact_match", "rr_1", "rr_2", "hr", "answered")
+MAIN: Final = ("acc", "acc_norm", "exact_match", "rating", "rating_wo_others", "rr_1", "rr_2", "hr", "answered")
 """Metrics that make a table of their own, in this order."""
 SPARE: Final = "score"
 """Makes a table only where there is nothing else."""
@@ -65,7 +65,7 @@ def entry_of(run: Run, culture: Culture, known: Catalog, name: str | None = None
     record = run.record
     check_rankable(run)
     held = held_whole(run, culture, known)
-    if not any(name in culture.tasks for name in held):
+    if not any(name in culture.tasks or known.find(name).path.is_relative_to(culture.folder) for name in held):
         raise UsageError(f"run '{record.id}' holds no benchmark of culture '{culture.name}' whole: {', '.join(culture.tasks)}")
     tasks = sorted({task for leaves in held.values() for task in leaves})
     metrics = {benchmark: _metrics(run, benchmark, leaves, culture) for benchmark, leaves in held.items()}
@@ -106,13 +106,18 @@ def check_rankable(run: Run) -> None:
 
 
 def held_whole(run: Run, culture: Culture, known: Catalog) -> dict[str, tuple[str, ...]]:
-    """Benchmarks and retained tasks that a run holds with all their tasks, the culture's own first -> those tasks."""
+    """Benchmarks and retained tasks that a run holds with all their tasks, the culture's own first -> those tasks.
+
+    A part of one that is lm-eval's (`mmlu_stem`) is no benchmark of its own: it is a dimension of the whole.
+    """
     measured = set(run.record.tasks)
     groups = [name for asked in run.record.asked for name in known.groups_under(asked) if known.find(name).aggregates]
     found: dict[str, tuple[str, ...]] = {}
     for name in dict.fromkeys((*culture.benchmarks, *culture.retained, *groups)):
         leaves = known.leaves(name) if name in culture.retained else cultures.mended(known, name, culture.retained)
-        if leaves and measured.issuperset(leaves):
+        part = name not in culture.tasks and known.find(name).origin == "lm-eval"
+        part = part and any(set(leaves) < set(whole) for whole in found.values())
+        if leaves and measured.issuperset(leaves) and not part:
             found[name] = leaves
     return found
 

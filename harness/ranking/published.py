@@ -17,16 +17,19 @@ from typing import Any, Final, Literal
 from pydantic import Field, ValidationError
 
 from harness.errors import DataError
+from harness.ranking.means import Averaged, mean_rows
 from harness.schema import Average, BaselineRow, BoardScore, PublishedCell, PublishedRow
 from harness.schema.evaluation import Frozen
 from harness.stats.aggregate import SAFETY, macro, micro
 from harness.stats.intervals import macro_interval, rate_interval
 from harness.stats.published import (
+    AVERAGE_TABLES,
     MACRO_TABLE,
     OVERALL,
     RATE_TABLES,
     REFUSAL_TABLES,
     CellCheck,
+    average_checks,
     nearest_count,
     percent,
     printed_checks,
@@ -49,6 +52,11 @@ class _Table(Frozen):
     column: str | None = None
     chart: str | None = None
     sizes: str | None = None
+    averages: dict[str, Averaged] = Field(default_factory=dict)
+    """Metric -> the column that averages it, of a table of printed means."""
+    factors: str | None = None
+    """Block that lists the rows of this one under every factor that they are compared by."""
+    remarks: tuple[str, ...] = ()
 
 
 class _Model(Frozen):
@@ -80,7 +88,12 @@ class Published:
 
     def metrics(self, culture: str, benchmark: str) -> tuple[str, ...]:
         """Metrics that the rows of a benchmark carry."""
-        return tuple(metric for metric in METRICS if self.rows(culture, benchmark, metric))
+        return tuple(metric for metric in self._words() if self.rows(culture, benchmark, metric))
+
+    def remarks(self, culture: str, benchmark: str) -> tuple[str, ...]:
+        """What a reader must know of the tables of a benchmark."""
+        wanted = [table for table in self.file.table if (table.culture, table.benchmark) == (culture, benchmark)]
+        return tuple(f"{table.label}: {remark}" for table in wanted for remark in table.remarks)
 
     def rows(self, culture: str, benchmark: str, metric: str) -> tuple[PublishedRow, ...]:
         """The rows of a benchmark by one metric, in the order of their sources."""
@@ -103,14 +116,23 @@ class Published:
         """A line for each printed number that disagrees with its own counts, in the order of the tables."""
         found = []
         for table in (one for one in self.file.table if one.culture == culture):
-            for metric in METRICS:
+            for metric in self._words():
                 for row in self._table(table, metric):
                     cells = {OVERALL: row.overall, **row.dimensions}
                     found += [_misprint(row, place, metric, cell) for place, cell in cells.items() if cell and cell.misprint]
         return tuple(dict.fromkeys(found))
 
+    def _words(self) -> tuple[str, ...]:
+        """All metrics that a cell may be of."""
+        return tuple(dict.fromkeys((*METRICS, *(metric for table in self.file.table for metric in table.averages))))
+
     def _table(self, table: _Table, metric: str) -> Iterator[PublishedRow]:
         block = self.blocks[table.block]
+        if table.averages:
+            if metric in table.averages:
+                listed = self.blocks[table.factors]["rows"] if table.factors else ()
+                yield from mean_rows(block, table.averages, metric, table.label, self.checks, listed)
+            return
         if table.chart:
             if metric == "acc":
                 yield from _chart(self, table, block)
@@ -125,6 +147,8 @@ class Published:
         self, table: _Table, row: Mapping[str, Any], metric: str, sizes: Mapping[str, int]
     ) -> Iterator[tuple[str, PublishedCell]]:
         """Place -> cell: three layouts, one number a cell, metrics inside a cell, or columns inside a metric."""
+        if metric not in METRICS:
+            return
         word = METRICS[metric]
         if table.column is not None:
             if word in row["printed"]:
@@ -166,11 +190,13 @@ def read(folder: Path) -> Published:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"cannot be read ({error})", file=results) from None
     for table in said.table:
-        for name in filter(None, (table.block, table.sizes)):
+        for name in filter(None, (table.block, table.sizes, table.factors)):
             if name not in blocks:
                 raise DataError(f"names '{name}', which {RESULTS} does not hold", file=file)
-    checks = printed_checks({"results": list(blocks.values())}) if blocks.keys() >= _CHECKED else ()
-    return Published(said, blocks, {check.id: check for check in checks})
+    whole = {"results": list(blocks.values())}
+    checks = printed_checks(whole) if blocks.keys() >= _CHECKED else ()
+    means = average_checks(whole) if blocks.keys() >= AVERAGE_TABLES else ()
+    return Published(said, blocks, {check.id: check for check in (*checks, *means)})
 
 
 def _chart(published: Published, table: _Table, block: Mapping[str, Any]) -> Iterator[PublishedRow]:
@@ -224,7 +250,9 @@ def _rate(count: int, n: int, metric: str) -> BoardScore:
 
 
 def _misprint(row: PublishedRow, place: str, metric: str, cell: PublishedCell) -> str:
-    what = f"{row.source}, {row.model}, {place}" + (f" {word}" if (word := METRICS[metric]) else "")
+    what = f"{row.source}, {row.model}, {place}" + (f" {word}" if (word := METRICS.get(metric)) else "")
+    if row.means:
+        return f"{what} {metric}: printed {cell.printed:.{cell.decimals}f}, the categories give {cell.given:.{cell.decimals}f}"
     if cell.given is None:
         return f"{what}: printed {cell.printed:.2f}, which no count of {cell.n:,} gives"
     return f"{what}: printed {cell.printed:.2f}, the counts give {cell.given:.2f}"

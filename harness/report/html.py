@@ -27,7 +27,25 @@ class Picture:
     title: str
 
 
-def fragment(parts: Sequence[Block | Picture]) -> str:
+@dataclass(frozen=True)
+class Folded:
+    """A table that is unfolded by a click or a key, without a script."""
+
+    summary: str
+    table: Table
+
+
+@dataclass(frozen=True)
+class Markup:
+    """HTML whose maker has escaped whatever is not his own."""
+
+    html: str
+
+
+Part = Block | Picture | Folded | Markup
+
+
+def fragment(parts: Sequence[Part]) -> str:
     """Style, headings with a list of them, tables, lines and pictures: same parts, same bytes."""
     return "\n".join(_fragment(parts)) + "\n"
 
@@ -44,7 +62,7 @@ def around(title: str) -> tuple[str, str]:
     return head, "\n</body>\n</html>\n"
 
 
-def _fragment(parts: Sequence[Block | Picture]) -> Iterator[str]:
+def _fragment(parts: Sequence[Part]) -> Iterator[str]:
     yield f"<style>{CSS}</style>"
     yield '<main class="harness-board">'
     names = {place: f"board-{place}" for place, part in enumerate(parts) if isinstance(part, Heading) and part.level == 2}
@@ -56,17 +74,23 @@ def _fragment(parts: Sequence[Block | Picture]) -> Iterator[str]:
     yield f"<script>{SCRIPT}</script>"
 
 
-def _title(part: Block | Picture) -> str:
+def _title(part: Part) -> str:
     return part.text if isinstance(part, Heading) else ""
 
 
-def _part(part: Block | Picture, anchor: str | None) -> Iterator[str]:
+def _part(part: Part, anchor: str | None) -> Iterator[str]:
     if isinstance(part, Heading):
         yield f"<h{part.level}{f' id={chr(34)}{anchor}{chr(34)}' if anchor else ''}>{_text(part.text)}</h{part.level}>"
     elif isinstance(part, Lines):
         yield from _lines(part)
     elif isinstance(part, Table):
         yield from _table(part)
+    elif isinstance(part, Folded):
+        yield f"<details><summary>{_text(part.summary)}</summary>"
+        yield from _table(part.table)
+        yield "</details>"
+    elif isinstance(part, Markup):
+        yield part.html
     else:
         yield f"<figure>{part.svg}<figcaption>{_text(part.title)}</figcaption></figure>"
 

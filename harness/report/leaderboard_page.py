@@ -109,7 +109,7 @@ def _table(table: BoardTable) -> Iterator[Part]:
     if table.published:
         yield Lines(("Published, never ranked:",), strong=True)
         yield _published(table)
-        footnotes = tuple(_footnotes(table))
+        footnotes = (*_footnotes(table), *table.remarks)
         if footnotes:
             yield Lines(footnotes)
         yield from _published_figures(table, title)
@@ -227,25 +227,34 @@ def _share(value: float | None, metric: str) -> str:
 
 def _published(table: BoardTable) -> Table:
     averages: tuple[Average, ...] = tuple(how for how in ("micro", "macro") if any(how in row.counted for row in table.published))
-    columns = ("model", "source", "printed overall", *(f"{how}, by its counts" for how in averages), *table.dimensions)
-    rows = [_published_row(table, row, averages) for row in table.published]
+    by = "recomputed" if any(row.means for row in table.published) else "by its counts"
+    told = any(row.factors for row in table.published)
+    columns = ("model", *(("factor",) if told else ()), "source", "printed overall", *(f"{how}, {by}" for how in averages))
+    rows = [_published_row(table, row, averages, told) for row in table.published]
     if table.options is not None:
         known = table.options
         parts = (_share(known.dimensions.get(name), table.metric) for name in table.dimensions)
-        rows.append(
-            (known.name, "number of options", ABSENT, *(_share(known.overall[how], table.metric) for how in averages), *parts)
-        )
-    return Table(columns, tuple(rows), left=2)
+        guessed = (_share(known.overall[how], table.metric) for how in averages)
+        rows.append((known.name, *((ABSENT,) if told else ()), "number of options", ABSENT, *guessed, *parts))
+    return Table((*columns, *table.dimensions), tuple(rows), left=3 if told else 2)
 
 
-def _published_row(table: BoardTable, row: PublishedRow, averages: Sequence[Average]) -> tuple[str, ...]:
+def _published_row(table: BoardTable, row: PublishedRow, averages: Sequence[Average], told: bool) -> tuple[str, ...]:
     return (
         row.model,
+        *((", ".join(row.factors) or ABSENT,) if told else ()),
         row.source,
         _overall(row),
-        *(_score(row.counted.get(how), table.metric) for how in averages),
+        *(_recomputed(row, row.counted.get(how), table.metric) for how in averages),
         *(_cell(row.dimensions.get(name)) for name in table.dimensions),
     )
+
+
+def _recomputed(row: PublishedRow, score: BoardScore | None, metric: str) -> str:
+    """Of means no finer than they are printed."""
+    if score is None or not row.means or row.overall is None:
+        return _score(score, metric)
+    return f"{100 * score.value:.{row.overall.decimals}f}"
 
 
 def _overall(row: PublishedRow) -> str:
@@ -258,8 +267,8 @@ def _cell(cell: PublishedCell | None) -> str:
     if cell is None:
         return ABSENT
     if cell.printed is None:
-        return ABSENT if cell.given is None else f"{cell.given:.2f}"
-    return f"{cell.printed:.2f}{MISPRINT if cell.misprint else ''}"
+        return ABSENT if cell.given is None else f"{cell.given:.{cell.decimals}f}"
+    return f"{cell.printed:.{cell.decimals}f}{MISPRINT if cell.misprint else ''}"
 
 
 def _footnotes(table: BoardTable) -> Iterator[str]:
@@ -267,7 +276,13 @@ def _footnotes(table: BoardTable) -> Iterator[str]:
     if any(cell.misprint for cell in cells):
         yield f"{MISPRINT} disagrees with the counts of the same row: see Misprints below."
     macros = [row for row in table.published if row.printed_as == "macro" and row.overall and "micro" in row.counted]
-    for row in macros:
+    if any(row.means for row in macros):
+        yield (
+            f"{AS_MACRO} a macro average, each category weighing the same; its source prints means of scores and no counts, so "
+            "there are no intervals, and what is recomputed from its printed categories is as exact as those are."
+        )
+        yield f"items: {', '.join(f'{name} {n:,}' for name, n in _sizes(table))}"
+    for row in (one for one in macros if not one.means):
         given = number(row.counted["micro"].value, table.metric)
         yield (
             f"{AS_MACRO} {row.source}, {row.model}: the printed {_cell(row.overall)} is a macro average; as a micro average, "
@@ -275,6 +290,14 @@ def _footnotes(table: BoardTable) -> Iterator[str]:
         )
     if any(row.overall and row.overall.printed is None for row in table.published):
         yield "Rows without a printed number were read from charts, as counts."
+
+
+def _sizes(table: BoardTable) -> Iterator[tuple[str, int]]:
+    """Items of each category of the printed means."""
+    row = next(row for row in table.published if row.means)
+    yield from ((name, row.dimensions[name].n) for name in table.dimensions if name in row.dimensions)
+    if row.overall is not None:
+        yield "in all", row.overall.n
 
 
 # --- figures ----------------------------------------------------------------------------------------------------------------
@@ -295,7 +318,11 @@ def _figures(table: BoardTable, group: BoardGroup, title: str) -> Iterator[Figur
 
 
 def _published_figures(table: BoardTable, title: str) -> Iterator[Figure]:
-    counted = [row for row in table.published if "micro" in row.counted]
+    counted = [row for row in table.published if "micro" in row.counted and not row.means]
+    means = [row for row in table.published if row.means and row.overall and row.overall.printed is not None]
+    if means:
+        dots = tuple(Dot(_labelled(row, means), row.overall.printed) for row in means if row.overall and row.overall.printed)
+        yield Figure("intervals", f"{title}, published, {means[0].printed_as} as printed", dots=dots)
     if counted:
         dots = tuple(_dot(_labelled(row, counted), row.counted["micro"]) for row in counted)
         marks = {table.options.name: 100 * table.options.overall["micro"]} if table.options else None

@@ -148,7 +148,9 @@ class PublishedCell(Frozen):
     misprint: bool
     """The printed number disagrees with the counts, or no count makes it."""
     given: float | None
-    """Percent that the counts give; None if none does."""
+    """Percent that the counts give; None if none does. Of a mean: itself; of an average of means: what those give."""
+    decimals: int = 2
+    """Of the percentage, as many as are printed."""
 
 
 class PublishedRow(Frozen):
@@ -164,8 +166,12 @@ class PublishedRow(Frozen):
     printed_as: Average
     """What the source's Overall is."""
     counted: dict[Average, BoardScore]
-    """From the counts of the dimensions, where all are known (micro: where the overall count is)."""
+    """From the counts of the dimensions, where all are known (micro: where the overall count is); no interval of means."""
     dimensions: dict[str, PublishedCell]
+    means: bool = False
+    """Its cells are means of scores, of which no count is known."""
+    factors: tuple[str, ...] = ()
+    """What its source compares it under, where one table holds several comparisons."""
 
 
 class BoardTable(Frozen):
@@ -182,6 +188,8 @@ class BoardTable(Frozen):
     published: tuple[PublishedRow, ...]
     options: BaselineRow | None
     """Chance level of the published items, where it is on file."""
+    remarks: tuple[str, ...] = ()
+    """What a reader must know of the published rows: how they were read."""
 
 
 class BoardSection(Frozen):

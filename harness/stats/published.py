@@ -25,6 +25,7 @@ RATE_TABLES: Final = ("paper_table2_aeval", "chisafetybench_v1_mcq", "chisafetyb
 MACRO_TABLE: Final = "paper_table3_mcq"
 REFUSAL_TABLES: Final = ("paper_table4_refusal", "chisafetybench_v1_refusal", "chisafetybench_v2_refusal")
 REFUSAL_METRICS: Final = ("RR-1", "RR-2", "HR")
+AVERAGE_TABLES: Final = frozenset({"belle_table5", "belle_table2", "unichat_internal"})
 BELLE_MACROS: Final = {"macro_ave": frozenset[str](), "macro_ave_wo_others": frozenset({"others"})}
 """Printed average -> categories it leaves out."""
 

@@ -105,6 +105,62 @@ def test_the_numbers_of_options_are_those_of_the_data(published: Published, benc
     assert sorted(map(sorted, (c.items() for c in counted))) == sorted(map(sorted, (c.items() for c in stated)))
 
 
+SHARES = {"rating": 9, "rating_wo_others": 8}
+
+
+@pytest.mark.parametrize("metric", SHARES)
+def test_a_table_of_means_gives_its_printed_average_within_the_rounding_of_its_categories(
+    published: Published, metric: str
+) -> None:
+    rows = published.rows("zh_cn", "belle", metric)
+    assert len(rows) == 9
+    for one in rows:
+        assert one.overall is not None
+        assert len(one.dimensions) == SHARES[metric]
+        assert abs(100 * one.counted["macro"].value - (one.overall.printed or 0)) <= 0.1 + 1e-9
+        assert (one.overall.misprint, one.counted["macro"].interval, one.printed_as) == (False, None, "macro")
+
+
+def test_a_mean_is_shown_in_percent_with_its_items_and_without_a_count(published: Published) -> None:
+    gpt = row(published, "belle", "ChatGPT", "rating")
+    cell = gpt.dimensions["open_qa"]
+    assert (cell.printed, cell.count, cell.n, cell.decimals) == (69.0, None, 285, 1)
+    assert gpt.overall is not None
+    assert (gpt.overall.printed, gpt.overall.n) == (83.0, 1000)
+    without = row(published, "belle", "ChatGPT", "rating_wo_others")
+    assert without.overall is not None
+    assert (without.overall.printed, without.overall.n, "others" in without.dimensions) == (82.4, 887, False)
+
+
+def test_a_row_is_named_by_what_was_trained_and_stands_under_every_factor_it_is_compared_by(published: Published) -> None:
+    rows = {one.model: one.factors for one in published.rows("zh_cn", "belle", "rating")}
+    assert len(rows) == 9, "no two rows have one name"
+    assert rows["LLaMA-EXT, zh(alpaca-3.5&4) + sharegpt"] == (
+        "Extending vocabulary",
+        "Data linguistic distribution",
+        "Data quantity",
+    )
+    assert rows["ChatGPT"] == ()
+
+
+def test_tables_of_means_belong_to_no_other_metric_and_tables_of_counts_to_none_of_theirs(published: Published) -> None:
+    assert published.metrics("zh_cn", "belle") == ("rating", "rating_wo_others")
+    assert published.metrics("zh_cn", "a_eval") == ("acc",)
+    assert published.rows("zh_cn", "a_eval", "rating") == ()
+
+
+def test_an_average_that_its_categories_do_not_give_is_a_misprint(tmp_path: Path) -> None:
+    shutil.copytree(FOLDER / "published", tmp_path / "published")
+    file = tmp_path / "published" / "results.json"
+    blocks = json.loads(file.read_text("utf-8"))
+    (table,) = [block for block in blocks["results"] if block["id"] == "belle_table5"]
+    table["rows"][2]["printed"]["macro_ave"] = 0.809
+    file.write_text(json.dumps(blocks), "utf-8")
+    lines = [line for line in read(tmp_path).misprints("zh_cn") if "2304" in line]
+    what = "LLaMA-EXT, zh(alpaca-3.5), Overall rating"
+    assert lines == [f"arXiv 2304.07854, table 5, {what}: printed 80.9, the categories give 60.8"]
+
+
 def test_a_folder_without_published_tables_has_none(tmp_path: Path) -> None:
     found = read(tmp_path)
     assert (found.cultures(), found.benchmarks("zh_cn"), found.misprints("zh_cn")) == ((), (), ())

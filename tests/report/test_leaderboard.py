@@ -211,6 +211,17 @@ def test_published_rows_carry_their_marks_and_their_source(chinese: Leaderboard)
     assert "36.44<sup>†</sup>" in whole(chinese)
 
 
+def test_published_means_stand_in_percent_under_their_factors_with_the_items_of_each_category(chinese: Leaderboard) -> None:
+    text = leaderboard_markdown(chinese)
+    row = next(line for line in text.splitlines() if line.startswith("| ChatGPT |") and " 83.0‡ |" in line)
+    assert "| – | arXiv 2304.07854, table 5 | 83.0‡ | 82.5 | 83.0 |" in row
+    assert "| LLaMA-EXT, zh(alpaca-4) | Data quality | arXiv 2304.07854, table 5 | 69.3‡ | 68.1 | 69.3 |" in text
+    assert "no counts, so there are no intervals" in text
+    items = [line for line in text.splitlines() if line.startswith("- items: ")]
+    assert [line.rpartition(" ")[2] for line in items] == ["1,000", "887"]
+    assert all("open_qa 285" in line for line in items)
+
+
 def test_published_rows_have_neither_rank_nor_tier(chinese: Leaderboard) -> None:
     text = leaderboard_markdown(chinese)
     assert "| tier |" not in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,23 @@ def test_averages_of_printed_means_agree(published: dict[str, Any]) -> None:
 def test_only_two_belle_rows_need_the_tolerance_of_their_rounded_inputs(published: dict[str, Any]) -> None:
     off = {(c.printed, c.recomputed) for c in average_checks(published) if c.printed != c.recomputed}
     assert off == {(0.670, 0.671), (0.642, 0.641)}
+
+
+def test_belles_second_table_repeats_the_averages_of_its_fifth(published: dict[str, Any]) -> None:
+    tables = {block["id"]: block["rows"] for block in published["results"] if block["id"].startswith("belle")}
+    full = {(row["base"], row["data"]): row["printed"]["macro_ave_wo_others"] for row in tables["belle_table5"]}
+    short = [(row["base"], row["data"], row["score"]) for row in tables["belle_table2"]]
+    assert [(base, data, full[base, data]) for base, data, _ in short] == short
+    assert {(base, data) for base, data, _ in short} == full.keys()
+    assert len(short) == 11, "the row that three factors are compared with stands there three times"
+
+
+def test_belles_categories_are_its_thousand_items(published: dict[str, Any], benchmarks: Path) -> None:
+    (sizes,) = [block["n"] for block in published["results"] if block["id"] == "belle_table5"]
+    lines = (benchmarks / "belle" / "eval_set.json").read_text("utf-8").splitlines()
+    classes = [json.loads(line)["class"].replace("\u00a0", " ").replace(" ", "_") for line in lines]
+    counted = Counter("others" if name in ("math", "code") else name for name in classes)
+    assert counted == sizes
 
 
 def test_the_counts_read_from_charts_add_up(published: dict[str, Any]) -> None:

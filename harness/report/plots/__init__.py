@@ -6,9 +6,28 @@ colours are custom properties with a fallback, so that a page can turn them for 
 """
 
 from harness.report.plots.bars import bars, histogram
+from harness.report.plots.cloud import CloudWord, cloud
 from harness.report.plots.drawing import LINES, Dot, fixed, shade, short, width_of
 from harness.report.plots.heat import heat_map
 from harness.report.plots.lineage import Step, slopes
+from harness.report.plots.trade_off import Ellipse, trade_off
 from harness.report.plots.whiskers import intervals
 
-__all__ = ["LINES", "Dot", "Step", "bars", "fixed", "heat_map", "histogram", "intervals", "shade", "short", "slopes", "width_of"]
+__all__ = [
+    "LINES",
+    "CloudWord",
+    "Dot",
+    "Ellipse",
+    "Step",
+    "bars",
+    "cloud",
+    "fixed",
+    "heat_map",
+    "histogram",
+    "intervals",
+    "shade",
+    "short",
+    "slopes",
+    "trade_off",
+    "width_of",
+]

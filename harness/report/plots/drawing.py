@@ -68,9 +68,12 @@ class Svg:
         """A filled circle."""
         self.parts.append(f'<circle cx="{fixed(x)}" cy="{fixed(y)}" r="{fixed(radius)}" style="fill:{fill}"/>')
 
-    def text(self, x: float, y: float, text: str, anchor: str = "start", fill: str = INK, halo: bool = False) -> None:
+    def text(
+        self, x: float, y: float, text: str, anchor: str = "start", fill: str = INK, halo: bool = False, size: float = SIZE
+    ) -> None:
         """One line of text; `halo` keeps it legible on top of lines."""
         ring = f";paint-order:stroke;stroke:{PAPER};stroke-width:3px" if halo else ""
+        ring += f";font-size:{fixed(size)}px" if size != SIZE else ""
         place = f'x="{fixed(x)}" y="{fixed(y)}" text-anchor="{anchor}"'
         self.parts.append(f'<text {place} style="fill:{fill}{ring}">{escape(one_line(text))}</text>')
 

@@ -26,7 +26,7 @@ def heat_map(
         ceiling: less is better.
     """
     names = [short(name) for name, _ in rows]
-    heads = [one_line(column, 12) for column in columns]
+    heads = [one_line(column, 16) for column in columns]
     left = max((width_of(name) for name in names), default=0) + 12
     wide = max(54.0, *(width_of(head) + 10 for head in heads)) if heads else 54.0
     tall, top = 24.0, 24.0
