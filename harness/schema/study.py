@@ -2,8 +2,8 @@
 
     Study ─plan─> StudyStep* ─train, measure─> ArmRun* ─analyse─> StudyResult
 
-A **study** trains several **arms** from one base, each with several seeds, and measures them alike. A **phase** is one training; an
-arm is a vocabulary and a list of phases. What two arms have in common (the first phase of `knowledge, safety` and the only one
+A **study** trains several **arms** from one base, each with several seeds, and measures them alike. A **phase** is one training;
+an arm is a vocabulary and a list of phases. What two arms have in common (the first phase of `knowledge, safety` and the only one
 of `knowledge`) is trained once for each seed. The unit of replication is the training run, not the item.
 """
 
@@ -18,6 +18,7 @@ from harness.schema.evaluation import Frozen, Interval
 
 STUDY_SCHEMA: Final = "harness.study/1"
 STUDY_RESULT_SCHEMA: Final = "harness.study-result/1"
+DRAWN_SCHEMA: Final = "harness.drawn/1"
 BASE_VOCABULARY: Final = "base"
 
 StudyStepKind = Literal["extend", "warm up", "draw", "train", "measure"]
@@ -46,7 +47,8 @@ class StudyVocabulary(Frozen):
     """`[vocabularies.NAME]`: the base with new tokens. `base` is the name of the base as it is."""
 
     text: tuple[str, ...]
-    """Pools of `[data]` or files of plain text, JSONL or rows that the new tokens are learnt from; relative to the study's file."""
+    """What the new tokens are learnt from: pools of `[data]`, files of text, JSONL or rows (relative to the study's file), or
+    `demo:PART`."""
     size: int = Field(ge=1)
     """New tokens, at most."""
     warmup: str | None = None
@@ -171,6 +173,48 @@ class StudyStep(Frozen):
     """Arms that need it."""
 
 
+class DrawnPool(Frozen):
+    """What one pool gave to a phase."""
+
+    wanted: int
+    rows: int
+    available: int
+    """Rows that it holds, as far as they were counted."""
+    areas: dict[str, int]
+    """What its rows were drawn for -> rows."""
+
+
+class Drawn(Frozen):
+    """`mixes/<id>/drawn.json`, written last beside `rows.jsonl` and `dropped.jsonl`: the rows of one phase with one seed."""
+
+    schema_version: Literal["harness.drawn/1"] = DRAWN_SCHEMA
+    id: str
+    culture: str
+    seed: int | None
+    """None: text that a vocabulary is learnt from, which no seed changes."""
+    rows: int
+    rows_sha256: str
+    pools: dict[str, DrawnPool]
+    dropped: dict[str, int] = Field(default_factory=dict)
+    """Reason -> rows of the sources left out."""
+    checked: dict[str, int] = Field(default_factory=dict)
+    """Benchmark -> items that the rows were compared with."""
+    notes: tuple[str, ...] = ()
+
+
+class StudyStepDone(Frozen):
+    """One line of a study's `steps.jsonl`."""
+
+    id: str
+    name: str
+    run: str | None = None
+    """Id of the run, of a step that measures."""
+    complete: bool = True
+    """Whether no response or verdict is missing."""
+    finished: str
+    """When, in UTC."""
+
+
 class ArmRun(Frozen):
     """One arm with one seed, trained and measured."""
 
@@ -221,9 +265,11 @@ class ContrastResult(Frozen):
     value: float
     """Share 0-1."""
     se: float
-    """Of `value`: the larger of what the spread between training runs and what the spread between items gives."""
+    """Of `value`: training runs and items are chance (`harness.stats.studies`); of a single run: items alone."""
     df: float
     """Degrees of freedom of the t distribution."""
+    n: int = 0
+    """Items, the same in every run."""
     interval: Interval
     p: float
     """Two-sided."""
@@ -249,6 +295,8 @@ class TradeOff(Frozen):
     """Var(x), cov(x, y), var(y) of the two means."""
     radius: float
     """Mahalanobis distance of the ellipse's border."""
+    descriptive: bool = False
+    """Fewer than three training runs: of a single one the ellipse is of items alone."""
 
 
 class StudyCase(Frozen):
@@ -274,4 +322,6 @@ class StudyResult(Frozen):
     contrasts: tuple[ContrastResult, ...]
     trade_offs: tuple[TradeOff, ...] = ()
     cases: tuple[StudyCase, ...] = ()
+    case_rule: str = ""
+    """How the cases were chosen."""
     notes: tuple[str, ...] = ()
