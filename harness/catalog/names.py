@@ -12,11 +12,20 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harness import folders
 from harness.catalog import stock
 from harness.catalog.yaml_files import Entry, own_entry
 from harness.errors import DataError, UsageError, unknown
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the samples of one of lm-eval's tasks stand in their benchmark."""
+
+    dimension: str
+    topic: str | None = None
 
 
 @dataclass(frozen=True)
@@ -78,12 +87,40 @@ class Catalog:
                 found.setdefault(leaf, benchmark)
         return found
 
-    def dimensions(self, names: Iterable[str]) -> dict[str, str]:
-        """Task of lm-eval's -> dimension of its samples: its alias (`anatomy`), or its name where others have that alias too."""
+    def places(self, names: Iterable[str]) -> dict[str, Place]:
+        """Task of lm-eval's -> where its samples stand.
+
+        In a benchmark of several sub-groups that have scores of their own, the sub-group is the dimension (`stem`) and the task
+        the topic (`anatomy`): few dimensions with many items each. Else the task is the dimension. Both go by their aliases, or
+        by their names where another has the same alias.
+        """
         owners = self.owners(names)
-        aliases = {leaf: self.find(leaf).alias.strip() for leaf in owners if not self.find(leaf).native}
-        counts = Counter((owners[leaf], alias) for leaf, alias in aliases.items())
-        return {leaf: alias if counts[owners[leaf], alias] == 1 else leaf for leaf, alias in aliases.items()}
+        parts = {owner: self._parts(owner) for owner in set(owners.values())}
+        foreign = {leaf: (owner, parts[owner].get(leaf, leaf)) for leaf, owner in owners.items() if not self.find(leaf).native}
+        shown = self._shown({(owner, part): owner for owner, part in foreign.values()})
+        topics = self._shown({(place, leaf): place for leaf, place in foreign.items()})
+        return {
+            leaf: Place(shown[place], topics[place, leaf] if place[1] != leaf else None)
+            for leaf, place in sorted(foreign.items())
+        }
+
+    def _parts(self, benchmark: str) -> dict[str, str]:
+        """Task -> the sub-group with scores that it stands in, or itself; empty if that would be one part of all."""
+        found: dict[str, str] = {}
+        for child in self.find(benchmark).children:
+            entry = self.find(child)
+            if entry.is_group and not entry.aggregates:
+                for leaf, part in self._parts(child).items():
+                    found.setdefault(leaf, part)
+            for leaf in self.leaves(child):
+                found.setdefault(leaf, child if entry.aggregates else leaf)
+        return found if len(set(found.values())) > 1 else {}
+
+    def _shown(self, within: Mapping[tuple[Any, str], Any]) -> dict[tuple[Any, str], str]:
+        """(anything, name) -> its alias, or the name itself where the alias is not the only one in its surroundings."""
+        aliases = {key: self.find(key[1]).alias.strip() for key in within}
+        counts = Counter((within[key], alias) for key, alias in aliases.items())
+        return {key: alias if counts[within[key], alias] == 1 else key[1] for key, alias in aliases.items()}
 
     def expand(self, asked: Sequence[str]) -> tuple[str, ...]:
         """Names and patterns (`demo_*`) as a list without overlaps: a task inside an asked group is not asked twice.

@@ -60,6 +60,8 @@ class Stock(Task):  # type: ignore[misc]  # lm-eval is untyped
         """Name, known before there is a config."""
         self.dimension = self.called
         """Dimension of its samples."""
+        self.topic: str | None = None
+        """Topic of its samples."""
         self.troubles: dict[str, str] = {}
         """Metric -> why it has no value."""
         self._once: dict[str, Any] = {}
@@ -237,6 +239,7 @@ class Stock(Task):  # type: ignore[misc]  # lm-eval is untyped
             hash=content_hash("\n".join([question, *options.values()])),
             question=question.strip(),
             dimension=self.dimension,
+            topic=self.topic,
             options=options,
             target=target,
             accept=accept,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from harness import catalog
 from harness.schema import Coverage, SampleResult, Score, Tokens
@@ -17,21 +17,26 @@ def scores_of(known: catalog.Catalog, names: tuple[str, ...], outcome: Outcome, 
     from harness.stats.aggregate import aggregate
 
     scores: list[Score] = []
-    dimensions, owners = known.dimensions(names), known.owners(names)
+    places, owners = known.places(names), known.owners(names)
     for benchmark, tasks in known.benchmarks(names).items():
         found = aggregate(benchmark, [result for task in tasks for result in outcome.samples[task]], threshold=threshold)
-        found = (*found, *_whole_scores(benchmark, tasks, outcome, dimensions))
+        found = (*found, *_whole_scores(benchmark, tasks, outcome, places))
         inside = known.find(benchmark).origin == "lm-eval" and all(owners[task] != benchmark for task in tasks)
         scores += [score for score in found if not inside or score.scope == "overall"]
     return scores
 
 
-def _whole_scores(benchmark: str, tasks: tuple[str, ...], outcome: Outcome, dimensions: Mapping[str, str]) -> Iterator[Score]:
+def _whole_scores(
+    benchmark: str, tasks: tuple[str, ...], outcome: Outcome, places: Mapping[str, catalog.Place]
+) -> Iterator[Score]:
     """Scores of metrics that are no mean over samples: of the benchmark, and of each of its tasks."""
     for whole in outcome.wholes:
-        places = [("overall", "")] if whole.name == benchmark else []
-        places += [("dimension", dimensions.get(whole.name, whole.name))] if whole.name in tasks else []
-        for scope, name in places:
+        found: list[tuple[Literal["overall", "dimension", "topic"], str]] = []
+        found += [("overall", "")] if whole.name == benchmark else []
+        if whole.name in tasks:
+            place = places.get(whole.name, catalog.Place(whole.name))
+            found.append(("topic", place.topic) if place.topic else ("dimension", place.dimension))
+        for scope, name in found:
             yield Score(
                 benchmark=benchmark,
                 scope=scope,

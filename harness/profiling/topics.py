@@ -46,14 +46,13 @@ def questions(known: Catalog, benchmark: str) -> list[Question]:
     """
     from harness import folders
     from harness.lm import run
-    from harness.lm.datasets import sample_of
 
     leaves = known.leaves(benchmark)
-    tasks = run.load(list(leaves), folders.task_folders(), {}, {}).tasks
+    loaded = run.load(list(leaves), folders.task_folders(), {}, {}, known.under((benchmark,)), known.places((benchmark,)))
     return [
         Question(one.dimension, one.topic or one.dimension, one.split == "dev", one.question)
         for leaf in leaves
-        for one in map(sample_of, tasks[leaf].eval_docs)
+        for one in loaded.items(leaf)
     ]
 
 

@@ -1,8 +1,9 @@
 """Culture -> every item of its benchmarks and retained tasks, dev and test: what no row may repeat.
 
-The data of lm-eval's own tasks may not be here and then cannot be compared with; a benchmark's must be. A mix, made for one
-culture, is compared with what that culture measures (`items`). A data set outlives the culture that it was made for, so its rows
-are compared with every benchmark of all homes (`registered`); of those that are not the culture's own, the files may be missing.
+The data of retained tasks of lm-eval's may not be here and then cannot be compared with; a benchmark's must be. A mix, made for
+one culture, is compared with what that culture measures (`items`). A data set outlives the culture that it was made for, so its
+rows are compared with every benchmark of all homes (`registered`); of those that are not the culture's own, the files may be
+missing.
 """
 
 from __future__ import annotations
@@ -31,10 +32,10 @@ def identity(culture: Culture, known: Catalog) -> dict[str, str]:
     """Task of the culture -> digest of its YAML and of the files beside it: what rows are compared with, without loading it."""
     found = {}
     for name in culture.tasks:
-        for leaf in known.leaves(name) if name in known.entries else ():
+        for leaf in known.leaves(name) if name in known.entries or name in culture.benchmarks else ():
             entry = known.find(leaf)
             digest = hashlib.sha256(entry.digest.encode())
-            for file in entry.files:
+            for file in (*entry.files, *(() if entry.native else copies.files(entry.dataset))):
                 digest.update(file.read_bytes())
             found[leaf] = digest.hexdigest()
     return found
@@ -47,7 +48,7 @@ class Items:
     items: list[BenchmarkItem]
     """Task by task, in the order of the culture. An item that stands in two (a retained task inside a group) is there twice."""
     unread: dict[str, str]
-    """Task of lm-eval's whose data cannot be had -> why."""
+    """Retained task of lm-eval's whose data cannot be had -> why."""
 
 
 def items(culture: Culture, known: Catalog) -> Items:
@@ -64,6 +65,8 @@ def items(culture: Culture, known: Catalog) -> Items:
             try:
                 found += _foreign(name, known)
             except HarnessError as error:
+                if name in culture.benchmarks:
+                    raise
                 unread[name] = str(error)
     return Items(found, unread)
 
@@ -114,7 +117,7 @@ def registered(culture: Culture) -> Registered:
     Raises:
         DataError: one of the culture's own benchmarks cannot be read, or a task file is broken.
     """
-    return _registered(culture.name, culture.tasks, registered_identity(culture))
+    return _registered(culture.name, culture.tasks, tuple(culture.benchmarks), registered_identity(culture))
 
 
 def registered_identity(culture: Culture) -> str:
@@ -149,7 +152,12 @@ def _here(entry: Entry) -> bool | None:
 
 
 @lru_cache(maxsize=4)
-def _registered(culture: str, own: tuple[str, ...], digest: str) -> Registered:  # noqa: ARG001 - the digest is for the cache
+def _registered(
+    culture: str,
+    own: tuple[str, ...],
+    needed: tuple[str, ...],
+    digest: str,  # noqa: ARG001 - for the cache
+) -> Registered:
     known = read_catalog()
     native = _names(own, known)
     found: list[BenchmarkItem] = []
@@ -160,7 +168,7 @@ def _registered(culture: str, own: tuple[str, ...], digest: str) -> Registered: 
         try:
             items = _named(name, samples or _samples([name], known), known) if name in native else _foreign(name, known)
         except HarnessError as error:
-            if name in own and name in native:
+            if name in needed or (name in own and name in native):
                 raise DataError(
                     f"curation ends here: benchmark '{name}' of culture '{culture}' cannot be read, so no row can be compared "
                     f"with it: {error}"

@@ -6,13 +6,14 @@ area `DI` of the multiple-choice half as well as that of the risky questions. A 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from harness.catalog import Entry
+from harness.catalog import Entry, Place
 from harness.catalog import read as read_catalog
-from harness.culture import dimensions_of, mended
+from harness.culture import dimensions_of, mended, places_in
 from harness.data.taxonomy import Dimension, load_taxonomy
 from harness.errors import DataError
 from harness.schema import Culture, CultureBenchmark
@@ -45,8 +46,12 @@ def subjects(culture: Culture) -> dict[str, Subject]:
     found: dict[str, Subject] = {}
     for benchmark in culture.benchmarks:
         entries = [catalog.find(leaf) for leaf in mended(catalog, benchmark, culture.retained)]
-        for dimension in dimensions_of(entries):
-            one = _subject(benchmark, dimension, next(e for e in entries if str(e.metadata["dimension"]) == dimension))
+        places = places_in(catalog, benchmark, entries)
+        for dimension in dimensions_of(entries, places):
+            if places:
+                one = _foreign(benchmark, dimension, places.values())
+            else:
+                one = _subject(benchmark, dimension, next(e for e in entries if str(e.metadata["dimension"]) == dimension))
             known = found.get(one.name, one)
             areas = tuple(sorted({*known.areas, *one.areas}))
             found[one.name] = Subject(one.name, areas, known.title, known.topics)
@@ -71,6 +76,12 @@ def _subject(benchmark: str, dimension: str, entry: Entry) -> Subject:
         return Subject(area[0], area, entry.alias)
     found = _dimension(file, dimension)
     return Subject(f"{file.parent.name}/{dimension}", area, found.zh, tuple(topic.zh for topic in found.topics))
+
+
+def _foreign(benchmark: str, dimension: str, places: Iterable[Place]) -> Subject:
+    """A dimension of a benchmark of lm-eval's, whose tasks are its topics."""
+    area = f"{benchmark}/{dimension}"
+    return Subject(area, (area,), dimension, tuple(one.topic for one in places if one.topic and one.dimension == dimension))
 
 
 def _dimension(file: Path, code: str) -> Dimension:
