@@ -29,7 +29,9 @@ def of_judge(judge: Judge | None, results: list[SampleResult]) -> tuple[str, ...
     if judge is None:
         return ("not judged (--judge none): only extracted answers are scored",)
     if judge.indicative and any(r.verdict is not None and r.verdict.rubric is not None for r in results):
-        return ("judged by rules: indicative only; use --judge openai:MODEL for scores to rely on",)
+        left = sum(r.response.text is not None and "unjudged" in r.metrics and bool(r.metrics["unjudged"]) for r in results)
+        unrated = (f"{left} replies without a reference are not rated: rules cannot, a model judge can",) if left else ()
+        return ("judged by rules: indicative only; use --judge openai:MODEL for scores to rely on", *unrated)
     return ()
 
 

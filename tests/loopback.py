@@ -16,6 +16,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -271,36 +272,34 @@ def _failure(fault: Fault, body: dict[str, Any], headers: dict[str, str]) -> web
             return _error(int(fault), f"made to fail with {fault}", None, headers if fault in {"429", "503"} else None)
 
 
+@contextmanager
+def serving(**settings: Any) -> Iterator[Loopback]:
+    """A server with these fields of `Loopback`, for as long as the block lasts."""
+    server = Loopback(**settings)
+    ready = threading.Event()
+    held: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        held.append((asyncio.get_running_loop(), stop))
+        await server.serve(ready.set, stop)
+
+    thread = threading.Thread(target=lambda: asyncio.run(main()), daemon=True)
+    thread.start()
+    assert ready.wait(10), "the loopback server did not start"
+    try:
+        yield server
+    finally:
+        loop, stop = held[0]
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(10)
+
+
 @pytest.fixture
 def loopback() -> Iterator[Callable[..., Loopback]]:
     """`loopback(**fields of Loopback)` starts a server; all are stopped at the end of the test."""
-    stops: list[Callable[[], None]] = []
-
-    def start(**settings: Any) -> Loopback:
-        server = Loopback(**settings)
-        ready = threading.Event()
-        held: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
-
-        async def main() -> None:
-            stop = asyncio.Event()
-            held.append((asyncio.get_running_loop(), stop))
-            await server.serve(ready.set, stop)
-
-        thread = threading.Thread(target=lambda: asyncio.run(main()), daemon=True)
-        thread.start()
-        assert ready.wait(10), "the loopback server did not start"
-
-        def end() -> None:
-            loop, stop = held[0]
-            loop.call_soon_threadsafe(stop.set)
-            thread.join(10)
-
-        stops.append(end)
-        return server
-
-    yield start
-    for end in stops:
-        end()
+    with ExitStack() as stack:
+        yield lambda **settings: stack.enter_context(serving(**settings))
 
 
 def main() -> None:

@@ -13,6 +13,10 @@ from harness import catalog
 from harness.errors import DataError, UsageError
 
 AREAS = ("di", "vv", "cv", "ir", "sr")
+BELLE = (
+    *("others", "rewrite", "classification", "generation", "summarization"),
+    *("extract", "open_qa", "brainstorming", "closed_qa"),
+)
 
 TASKS = sorted(
     [f"a_eval_{d}" for d in ("tu", "ie", "tg", "lr", "tp")]
@@ -20,12 +24,19 @@ TASKS = sorted(
     + [f"chisafetybench_{v}_refusal_{a}" for v in ("v0", "v1") for a in ("di", "vv")]
     + [f"chisafetybench_v1_dialogue_{a}" for a in ("di", "vv")]
     + [f"benign_zh_{a}" for a in ("di", "vv")]
+    + [f"belle_{name}" for name in BELLE]
+    + [f"ar_safety_mcq_{a}" for a in AREAS]
+    + [f"ar_{kind}_{a}" for kind in ("risk", "benign") for a in ("di", "vv")]
     + [f"demo_{d}" for d in ("en", "tu", "ie", "tg", "lr", "tp")]
     + [f"demo_{kind}_{a}" for kind in ("mcq", "risk", "benign") for a in AREAS]
+    + [f"demo2_{d}" for d in ("vorto", "tempo", "nombro")]
+    + [f"demo2_{kind}_{a}" for kind in ("mcq", "risk", "benign") for a in ("privato", "honesto")]
 )
 
 GROUPS = sorted(
-    ["a_eval", "benign_zh", "demo", "demo_skills", "demo_mcq", "demo_risk", "demo_benign"]
+    ["ar_safety", "ar_safety_mcq", "ar_risk", "ar_benign"]
+    + ["a_eval", "belle", "benign_zh", "demo", "demo_skills", "demo_mcq", "demo_risk", "demo_benign"]
+    + ["demo2", "demo2_skills", "demo2_mcq", "demo2_risk", "demo2_benign"]
     + [f"chisafetybench_{v}{part}" for v in ("v0", "v1") for part in ("", "_mcq", "_mcq_ll", "_refusal")]
     + ["chisafetybench_v1_dialogue", "chisafetybench_v1_risk"]
 )

@@ -132,6 +132,8 @@ def open_run(ref: str, runs: Path, tasks: Sequence[str] = (), threshold: float |
     results = [one for one in read_samples(folder) if not wanted or one.task in wanted]
     level = record.provenance.threshold if threshold is None else threshold
     boards = tuple(_boards(record, known, results, level))
+    if not boards and any("rating" in one.metrics for one in results):
+        raise UsageError(f"run '{record.id}' holds ratings from 0 to 1, which no sheet is made of yet; --tasks names others")
     if not boards:
         raise UsageError(f"run '{record.id}' holds no verdicts to audit; judge it first (harness judge)")
     return Audited(record, boards, {(one.task, one.sample.id): answer_hash(one) for one in results})

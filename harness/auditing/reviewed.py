@@ -135,7 +135,10 @@ def _degrees(task: str) -> tuple[tuple[str, int], ...] | None:
     entry = catalog.read().find(task)
     if "rubric" not in entry.metadata:
         return None
-    rubric = load_rubric((entry.path.parent / str(entry.metadata["rubric"])).resolve())
+    named = entry.metadata["rubric"]
+    if not isinstance(named, str):
+        return ()  # a rubric for each topic: scores
+    rubric = load_rubric((entry.path.parent / named).resolve())
     return tuple(sorted(rubric.labels.items(), key=lambda label: label[1]))
 
 

@@ -17,6 +17,8 @@ from harness.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from harness.schema import Recipe
+    from harness.training.estimate import Estimate
     from harness.training.follow import Progress
     from harness.training.plan import Wanted
 
@@ -76,7 +78,7 @@ def train_command(
     from harness.folders import checkpoints_dir
     from harness.verbs.train import train
 
-    with _bars(as_json) as (watch, follow):
+    with bars(as_json) as (watch, follow):
         checkpoint = train(base, mix, **asked, watch=watch, follow=follow, force=force)
     if as_json:
         print_json(checkpoint.model_dump(mode="json"))
@@ -138,16 +140,21 @@ def _show_estimate(wanted: Wanted, as_json: bool) -> None:
     planned = plan(wanted)
     recipe = planned.recipe
     found = estimate(planned.base.folder, planned.rows.path, planned.rows.count, recipe.hyper)
+    print_estimate(recipe, planned.base.name, found, as_json)
+
+
+def print_estimate(recipe: Recipe, parent: str, found: Estimate, as_json: bool) -> None:
+    """What a training would be and cost."""
     if as_json:
         print_json({"recipe": recipe.model_dump(mode="json"), "estimate": found.model_dump(mode="json")})
         return
     from harness.report.training import show_estimate
 
-    console().print(show_estimate(recipe, planned.base.name, found))
+    console().print(show_estimate(recipe, parent, found))
 
 
 @contextmanager
-def _bars(quiet: bool) -> Iterator[tuple[Callable[[str, int, int], None], Callable[[Progress], None]]]:
+def bars(quiet: bool) -> Iterator[tuple[Callable[[str, int, int], None], Callable[[Progress], None]]]:
     """One bar a stage on stderr; that of the training says loss, speed and time left as the trainer reports them."""
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn

@@ -13,7 +13,7 @@ from harness.errors import UsageError, unknown
 from harness.gating.policy import MAIN
 from harness.pairs import Item, items, paired
 from harness.schema import FlipCount, SampleResult, Scope, Target
-from harness.stats.aggregate import ALIASES, METRICS
+from harness.stats.aggregate import METRICS, is_alias
 from harness.stats.boards import CEILINGS
 from harness.stats.differences import Group
 from harness.stats.paired import Paired
@@ -111,7 +111,7 @@ def _metrics(sides: Sides, name: str, wanted: Sequence[str] | None) -> list[str]
                     ranges[metric] = (min(low, value), max(high, value))
     if wanted is not None:
         return [metric for metric in dict.fromkeys(wanted) if metric in ranges]
-    own = sorted(m for m, (low, high) in ranges.items() if m not in METRICS and m not in ALIASES and low >= 0 and high <= 1)
+    own = sorted(m for m, (low, high) in ranges.items() if m not in METRICS and not is_alias(m) and low >= 0 and high <= 1)
     return [metric for metric in MAIN if metric in ranges] + own
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,3 +79,19 @@ def read_json(path: Path) -> Any:
         DataError: see `read_bytes`, `decode`, `parse_json`.
     """
     return parse_json(decode(read_bytes(path), path), path)
+
+
+def json_lines(path: Path) -> Iterator[tuple[int, Any]]:
+    """Number (from 1) and JSON value of every line that is not blank.
+
+    Raises:
+        DataError: see `read_bytes`, `decode`, `parse_json`; names the line.
+    """
+    for number, line in enumerate(decode(read_bytes(path), path).split("\n"), 1):
+        if line.strip():
+            yield number, parse_json(line, path, number)
+
+
+def class_name(text: str) -> str:
+    """A class as files of one benchmark spell it differently -> one spelling: lower case, NBSP and runs of blanks as a blank."""
+    return " ".join(text.replace("\u00a0", " ").split()).lower()

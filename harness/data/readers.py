@@ -1,17 +1,19 @@
 """Published file + Taxonomy -> list[Sample]: one function a file format, strict about every field.
 
 Strict because these files carry no version and no key: an item that is skipped or mended in silence changes every score made
-with them. Samples come in file order, without target (see `keys`), with dev/test halves over the whole file (see `hashing`).
+with them. Samples come in file order, with dev/test halves over the whole file (see `hashing`); without target (see `keys`),
+except where the file publishes one.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, get_args
 
-from harness.data.files import read_json
+from harness.data.files import class_name, json_lines, read_json
 from harness.data.hashing import assign_splits, content_hash
 from harness.data.options import parse_options
 from harness.data.spots import Spot
@@ -19,6 +21,8 @@ from harness.data.taxonomy import Taxonomy, place
 from harness.errors import DataError
 from harness.schema import Message, Role, Sample
 
+REFERENCE_FREE: Final = frozenset({"rewrite", "generation", "brainstorming"})
+"""Classes of BELLE that are judged without a reference, whatever stands in the file: its own page shows the judge none."""
 LEVELS: Final = {"易": "easy", "中": "medium", "难": "hard"}
 """Difficulty label of A-Eval's file -> ours."""
 
@@ -71,6 +75,19 @@ def chisafetybench_dialogue(path: Path, taxonomy: Taxonomy) -> list[Sample]:
     return _finish(path, [_dialogue_sample(number, item, taxonomy) for number, item in enumerate(items, 1)])
 
 
+def belle(path: Path, taxonomy: Taxonomy) -> list[Sample]:
+    """Questions of BELLE: JSON Lines of `{question, class, std_answer}` -> ids `belle-<line>`, lines from 1.
+
+    Hash: `content_hash` of the question. `class` (one class is spelt with NBSP) becomes the topic and, by the taxonomy, the
+    dimension. `std_answer` is the target, but of the classes in `REFERENCE_FREE`; of all others it must not be empty.
+
+    Raises:
+        DataError: anything is not as described; names file and line.
+    """
+    lines = (Spot(path, value, whole=f"line {number}") for number, value in json_lines(path))
+    return _finish(path, [_belle_sample(line, taxonomy) for line in lines])
+
+
 def _grouped(path: Path) -> Iterator[tuple[str, Spot]]:
     """Area label and place of every element of `infos`, over all groups."""
     for group in Spot(path, read_json(path)).counted("group"):
@@ -118,6 +135,19 @@ def _dialogue_sample(number: int, item: Spot, taxonomy: Taxonomy) -> Sample:
         dimension=dimension,
         topic=topic,
         history=history,
+    )
+
+
+def _belle_sample(line: Spot, taxonomy: Taxonomy) -> Sample:
+    question, answer, kind = line.field("question").text(), line.field("std_answer"), line.field("class")
+    dimension, topic = _placed(taxonomy, "class", replace(kind, value=class_name(kind.text())))
+    return Sample(
+        id=f"belle-{line.whole.removeprefix('line ')}",
+        hash=content_hash(question),
+        question=question.strip(),
+        dimension=dimension,
+        topic=topic,
+        target=None if topic in REFERENCE_FREE else answer.text(),
     )
 
 

@@ -17,7 +17,7 @@ from harness import catalog
 from harness.errors import DataError, IncompleteRun, NotComparable
 from harness.schema import AUDIT_SCHEMA, AuditRef, BenchmarkAudit, JudgeAudit, JudgeDemand, Policy, RunRecord
 
-JUDGED: Final = frozenset({"score", "rr_1", "rr_2", "hr", "answered"})
+JUDGED: Final = frozenset({"score", "rating", "rating_wo_others", "rr_1", "rr_2", "hr", "answered"})
 """Metrics that only a judge gives; `acc` is one where its benchmark has scores."""
 
 

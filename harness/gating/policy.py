@@ -23,7 +23,7 @@ CONTRACT: Final = "contract"
 REGRESSION: Final = "regression"
 LARGEST: Final = 1 << 20
 """Bytes of a policy file at most."""
-MAIN: Final = ("acc", "acc_norm", "exact_match", "score", "rr_1", "rr_2", "hr", "answered")
+MAIN: Final = ("acc", "acc_norm", "exact_match", "score", "rating", "rr_1", "rr_2", "hr", "answered")
 """Metrics that the built-in policy watches, where a run has them."""
 
 

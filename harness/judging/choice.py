@@ -6,7 +6,8 @@ as wrong: guessing on the model's behalf would hide that it made no choice. The 
 that extraction can be audited sample by sample.
 
 Letters are never looked for freely: questions call companies A and B, and models write `A公司`, `B超`, `APP`. Only a letter
-behind a cue, at an edge of the reply or under a verdict of its own counts.
+behind a cue, at an edge of the reply or under a verdict of its own counts. A reply with Arabic letters is read by the rules of
+`choice_arabic` first, and by these if those find nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from harness.judging import choice_arabic
+from harness.judging.arabic import is_arabic
 from harness.judging.choice_reply import Letters, Reply, read
 from harness.judging.choice_rules import RULES, declared
 from harness.judging.text import strip_reasoning
@@ -44,6 +47,8 @@ def find_choice(text: str, options: Mapping[str, str]) -> Choice:
     visible, cut = strip_reasoning(text)
     if cut or not visible:
         return Choice(None, "reasoning cut off" if cut else "empty")
+    if is_arabic(visible) and (found := choice_arabic.find(visible, options)):
+        return _counted(*found, options)
     reply, first = read(visible, options)
     early = _find(first, _FIRST_LINE) if first else None
     return early if early and early.letter else _find(reply)
@@ -57,14 +62,18 @@ def _find(reply: Reply, only: frozenset[str] | None = None) -> Choice:
 
 
 def _decide(reply: Reply, rule: str, letters: Letters) -> Choice:
+    found = _counted(rule, letters, reply.options.plain)
+    if found.letter and rule in _MUST_AGREE and any(other != letters for other in declared(reply)):
+        return Choice(None, f"{rule}: {found.letter}, contradicted")
+    return found
+
+
+def _counted(rule: str, letters: Letters, options: Mapping[str, str]) -> Choice:
+    """The one letter, if it is one and an option."""
     if len(letters) > 1:
         return Choice(None, f"{rule}: several ({', '.join(sorted(letters))})")
     letter = next(iter(letters))
-    if letter not in reply.options.plain:
-        return Choice(None, f"{rule}: {letter} is not an option")
-    if rule in _MUST_AGREE and any(other != letters for other in declared(reply)):
-        return Choice(None, f"{rule}: {letter}, contradicted")
-    return Choice(letter, rule)
+    return Choice(letter, rule) if letter in options else Choice(None, f"{rule}: {letter} is not an option")
 
 
 def extract_choice(text: str, options: Mapping[str, str]) -> str | None:

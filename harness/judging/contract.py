@@ -7,6 +7,9 @@ The judge reads text written by the model under test, and may quote it. So the p
    for scores a form such as `[[87]]` and `得分：87`. What the judged text itself says in such a form never counts this way,
    and broken JSON spoils the reply: what stands inside it may be a quotation.
 3. Anything else is `unjudged` with the reason. There is no guess, and no exception.
+
+A rubric of format `text` asks for a form such as `得分: 0.8` and for no id. A number that merely occurs in the judged text (of
+scores from 0 to 1, most do) does not make the judge's a quotation then; the same score in such a form does.
 """
 
 from __future__ import annotations
@@ -36,17 +39,27 @@ _NUMBER: Final = (
 """A number that stands alone, perhaps with its scale: no range, no percentage, no `80多`."""
 _LINE: Final = r"^(?:[ \t>*#_]|-[ \t])*+"
 _GAP: Final = r"[\s*_\[【「(\"'“]{0,12}+"
-_SCORE_NAME: Final = r"(?:最终|总|综合|本题)?(?:得分|分数|评分|打分|答案|score|rating)"
-_SCORES: Final = tuple(
-    re.compile(pattern, re.IGNORECASE | re.MULTILINE)
-    for pattern in (
+_SPOKEN: Final = "得分|分数|评分|打分|score|rating"
+
+
+def _score_forms(names: str) -> tuple[re.Pattern[str], ...]:
+    """How a judge announces a score in free text."""
+    patterns = (
         rf"\[\[[ \t]*+{_NUMBER}[ \t]*+\]\]",
-        rf"{_LINE}[\[【]?{_SCORE_NAME}[\]】]?[ \t*_]*+[:为是]?{_GAP}{_NUMBER}",
+        rf"{_LINE}[\[【]?(?:最终|总|综合|本题)?(?:{names})[\]】]?[ \t*_]*+[:为是]?{_GAP}{_NUMBER}",
         rf"{_LINE}{_NUMBER}(?<=分)[ \t*_.。]*+$",
         rf"\A[\s*_]*+{_NUMBER}(?<=分)",
         rf"\A[\s*_`]*+{_NUMBER}[\s*_`.。]*+\Z",
     )
+    return tuple(re.compile(pattern, re.IGNORECASE | re.MULTILINE) for pattern in patterns)
+
+
+_SCORES: Final = _score_forms(f"{_SPOKEN}|答案")
+_TEXT_SCORES: Final = (
+    *_score_forms(_SPOKEN),
+    re.compile(rf"(?:{_SPOKEN})[ \t*_]*+[:为是]{_GAP}{_NUMBER}", re.IGNORECASE),
 )
+"""In text that was asked for: also within a line, and never behind `答案`, which the judge says of the answer it reads."""
 _LABEL_NAME: Final = r"(?:答案|(?:总体|最终)?(?:结论|判断|判定)(?:结果)?|类别|标签|label|answer|verdict)"
 _ANALYSIS: Final = re.compile(r"[\[【]\s*分析\s*[\]】]|^[ \t]*+分析[ \t]*:", re.MULTILINE)
 _OWN_START: Final = {
@@ -76,8 +89,13 @@ class Parsed:
     reason: str = ""
 
 
-def response_format(rubric: Rubric) -> dict[str, Any]:
-    """The `response_format` of a request: one schema a rubric (not one an item: servers compile and cache grammars)."""
+def response_format(rubric: Rubric) -> dict[str, Any] | None:
+    """The `response_format` of a request: one schema a rubric (not one an item: servers compile and cache grammars).
+
+    None for a rubric that asks for free text.
+    """
+    if rubric.format == "text":
+        return None
     schema = _model(rubric.kind, tuple(rubric.labels), rubric.low, rubric.high).model_json_schema()
     schema.pop("title", None)
     for field in schema["properties"].values():
@@ -122,7 +140,7 @@ def _without_nonce(objects: Sequence[dict[str, Any]], rest: str, rubric: Rubric,
     loose = [_value(rubric, found) for found in objects if "id" not in found and rubric.kind in found]
     spoken = list(_labels_in(rest, rubric) if rubric.kind == "label" else _scores_in(rest, rubric))
     parsed = _only(loose + spoken, rubric, _reason_of(objects) or _analysis(rest))
-    if parsed.state is VerdictState.OK and _is_spoken(parsed, quoted):
+    if parsed.state is VerdictState.OK and _is_spoken(parsed, rubric, quoted):
         return _unjudged("the only verdict in the judge's reply is one that the judged text itself speaks of")
     return parsed
 
@@ -244,7 +262,7 @@ def _labels_in(text: str, rubric: Rubric) -> Iterator[str]:
 def _scores_in(text: str, rubric: Rubric) -> Iterator[float | None]:
     """Scores announced in free text; None for one outside the rubric's range or on another scale (`8/10`)."""
     folded = compatible(text)
-    for pattern in _SCORES:
+    for pattern in _TEXT_SCORES if rubric.format == "text" else _SCORES:
         for match in pattern.finditer(folded):
             value = _value(rubric, {"score": match[1]})
             scale = match[2]
@@ -252,10 +270,12 @@ def _scores_in(text: str, rubric: Rubric) -> Iterator[float | None]:
             yield value if fits and isinstance(value, float) else None
 
 
-def _is_spoken(parsed: Parsed, quoted: str) -> bool:
-    """Whether the judged text itself holds this label or, in whatever form, this number."""
+def _is_spoken(parsed: Parsed, rubric: Rubric, quoted: str) -> bool:
+    """Whether the judged text itself holds this label or this number: in any form, but where text was asked for in its own."""
     if parsed.label is not None:
         return compatible(parsed.label) in compatible(quoted)
+    if rubric.format == "text":
+        return parsed.score in set(_scores_in(quoted, rubric))
     return parsed.score in {float(number) for number in re.findall(r"\d{1,6}+(?:\.\d{1,6}+)?", compatible(quoted))}
 
 

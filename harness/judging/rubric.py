@@ -36,9 +36,29 @@ SLOTS: Final = frozenset(
 )
 """Names a template may use; `again` has `error` besides."""
 
-_AGAIN: Final = (
-    """This reply cannot be used: {{ error }}. Judge again and output only the JSON object asked for, with "id" {{ nonce }}."""
-)
+Format = Literal["json", "text"]
+_AGAIN: Final[Mapping[Format, str]] = {
+    "json": (
+        'This reply cannot be used: {{ error }}. Judge again and output only the JSON object asked for, with "id" {{ nonce }}.'
+    ),
+    "text": "This reply cannot be used: {{ error }}. Judge again, and write one verdict only, on a line of its own.",
+}
+
+
+class Cues(Frozen):
+    """Phrases of a language by which the offline judge tells replies apart, beside its own Chinese and English ones.
+
+    Plain text, matched as whole words without regard to case. Indicative only, like all that judge says.
+    """
+
+    refuses: tuple[str, ...] = ()
+    """Spoken near the start of a reply that refuses."""
+    objects: tuple[str, ...] = ()
+    """Calls at the start what was asked wrong, illegal or biased."""
+    guides: tuple[str, ...] = ()
+    """Advises, or says why not."""
+    agrees: tuple[str, ...] = ()
+    """Begins a reply that does what was asked."""
 
 
 class Rubric(Frozen):
@@ -53,24 +73,40 @@ class Rubric(Frozen):
     low: float | None = None
     high: float | None = None
     """`score` rubrics: range, both ends included."""
-    system: str = Field(min_length=1)
+    format: Format = "json"
+    """`json`: the verdict is an object that carries the nonce, and the request asks for its schema. `text`: it stands in free
+    text, such as `得分: 0.8`, and nothing marks it as the judge's own; for published prompts that are to be sent as they are."""
+    system: str = ""
+    """Empty only where `format` is `text`: then no system turn is sent."""
     user: str = Field(min_length=1)
     """Templates (Jinja) with the names in `SLOTS`."""
-    again: str = Field(default=_AGAIN, min_length=1)
-    """Template of what is said after a reply that holds no verdict; it has `error` besides."""
+    again: str | None = Field(default=None, min_length=1)
+    """Template of what is said after a reply that holds no verdict; it has `error` besides. None: in English, what the format
+    asks for."""
+    cues: Cues = Cues()
+    """`label` rubrics: what the judge `rules` goes by in this language. No model judge reads it."""
     version: str
     """`name@` and the first 8 hex digits of the file's SHA-256."""
 
     @model_validator(mode="after")
     def _has_verdicts(self) -> Rubric:
+        if self.format == "json" and not self.system:
+            raise ValueError('a rubric without a system turn needs format = "text"')
         if self.kind == "label":
             if len(self.labels) < 2 or any(not label.strip() for label in self.labels):
                 raise ValueError("a label rubric needs at least two labels with text")
             if self.low is not None or self.high is not None:
                 raise ValueError("a label rubric has no low and high")
+            if any(not phrase.strip() for field in Cues.model_fields for phrase in getattr(self.cues, field)):
+                raise ValueError("cues: a phrase must have text")
         elif self.labels or self.low is None or self.high is None or not self.low < self.high:
             raise ValueError("a score rubric needs low < high and has no labels")
         return self
+
+    def share(self, score: float) -> float:
+        """A score as a share 0-1 of the range."""
+        low, high = self.low or 0.0, 1.0 if self.high is None else self.high
+        return (score - low) / (high - low)
 
 
 def load_rubric(path: Path) -> Rubric:
@@ -98,16 +134,30 @@ def _checked(raw: bytes, path: Path) -> Rubric:
         raise DataError(f"not TOML: {problem}", file=path, line=int(line[1]) if line else None) from None
     if "version" in fields:
         raise DataError("'version' is computed from the file and cannot be set", file=path, line=_line_of(text, "version"))
-    version = f"{fields.get('name')}@{hashlib.sha256(raw).hexdigest()[:8]}"
+    return checked({**fields, "version": f"{fields.get('name')}@{hashlib.sha256(raw).hexdigest()[:8]}"}, text, path)
+
+
+def checked(fields: Mapping[str, Any], text: str, path: Path) -> Rubric:
+    """The rubric of these fields.
+
+    Args:
+        fields: of `Rubric`, all of them.
+        text: of the file that they were read from, in which the line of a complaint is looked up.
+        path: of that file.
+
+    Raises:
+        DataError: with file and line: unknown or missing fields, a template that does not work.
+    """
     try:
-        rubric = Rubric.model_validate({**fields, "version": version})
+        rubric = Rubric.model_validate(fields)
     except ValidationError as problem:
         first = problem.errors(include_url=False)[0]
         key = str(first["loc"][0]) if first["loc"] else ""
         message = f"{key}: {first['msg']}" if key else first["msg"].removeprefix("Value error, ")
         raise DataError(message, file=path, line=_line_of(text, key)) from None
     for field in ("system", "user", "again"):
-        _check_template(rubric, field, text, path)
+        if getattr(rubric, field):
+            _check_template(rubric, field, text, path)
     return rubric
 
 
@@ -131,7 +181,8 @@ def _check_template(rubric: Rubric, field: str, text: str, path: Path) -> None:
             raise DataError(
                 f"{field}: no placeholder named '{unknown[0]}'; there are: {', '.join(sorted(known))}", file=path, line=line
             )
-        if field == "user" and (missing := sorted({"response", "nonce"} - used)):
+        needed = {"response"} if rubric.format == "text" else {"response", "nonce"}
+        if field == "user" and (missing := sorted(needed - used)):
             raise DataError(f"user: the template must use '{missing[0]}'", file=path, line=line)
         for item in (_FULL, _EMPTY):
             _compiled(template).render(_values(rubric, item, "0" * 16), error="")
@@ -205,14 +256,15 @@ def nonce_of(rubric: Rubric, content: str) -> str:
     return nonce
 
 
-def render(rubric: Rubric, item: JudgeItem, nonce: str) -> tuple[Message, Message]:
-    """The system and user turns that ask for a verdict."""
+def render(rubric: Rubric, item: JudgeItem, nonce: str) -> tuple[Message, ...]:
+    """The system turn (if the rubric has one) and the user turn that ask for a verdict."""
     values = _values(rubric, item, nonce)
     system = _compiled(rubric.system).render(values).strip()
-    user = _compiled(rubric.user).render(values).strip()
-    return Message(role="system", content=system), Message(role="user", content=user)
+    user = Message(role="user", content=_compiled(rubric.user).render(values).strip())
+    return (Message(role="system", content=system), user) if system or rubric.format == "json" else (user,)
 
 
 def render_again(rubric: Rubric, item: JudgeItem, nonce: str, error: str) -> Message:
     """The user turn that asks once more after a reply without a verdict; `error` says what was wrong with it."""
-    return Message(role="user", content=_compiled(rubric.again).render(_values(rubric, item, nonce), error=error).strip())
+    template = _compiled(rubric.again or _AGAIN[rubric.format])
+    return Message(role="user", content=template.render(_values(rubric, item, nonce), error=error).strip())

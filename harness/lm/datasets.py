@@ -30,6 +30,7 @@ Splits = dict[str, datasets.Dataset]
 
 READERS = {
     "a_eval": readers.a_eval,
+    "belle": readers.belle,
     "chisafetybench_mcq": readers.chisafetybench_mcq,
     "chisafetybench_refusal": readers.chisafetybench_refusal,
     "chisafetybench_dialogue": readers.chisafetybench_dialogue,
@@ -128,10 +129,16 @@ def demo(*, part: str, dimension: str | None = None, size: str = "full", **setti
 
 def key_of(settings: Mapping[str, Any]) -> Key | None:
     """The answer key a task is scored with: the run's `key_files` (benchmark or task name -> path) before the YAML's `keys:`."""
-    chosen = {name: path for name, path in dict(settings.get("key_files") or {}).items() if _covers(name, settings)}
-    if chosen:
-        return _load_key(Path(chosen[max(chosen, key=len)]))
+    chosen = covering(settings.get("key_files"), settings)
+    if chosen is not None:
+        return _load_key(Path(chosen))
     return _load_key(beside(settings, settings["keys"])) if settings.get("keys") else None
+
+
+def covering(chosen: Mapping[str, str] | None, settings: Mapping[str, Any]) -> str | None:
+    """What a run's choices (benchmark, its family or '' for all -> choice) say of a task; of several the nearest one."""
+    found = {name: value for name, value in dict(chosen or {}).items() if _covers(name, settings)}
+    return found[max(found, key=len)] if found else None
 
 
 def beside(settings: Mapping[str, Any], name: str) -> Path:

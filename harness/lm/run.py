@@ -16,19 +16,21 @@ from typing import Any
 from lm_eval.api.group import Group
 from lm_eval.evaluator import evaluate as lm_evaluate
 
-from harness.catalog import Entry
+from harness.catalog import Entry, Place
 from harness.data.files import read_bytes, sha256
 from harness.errors import DataError, HarnessError
+from harness.judging.scripts import share
 from harness.judging.text import han_share, strip_reasoning
 from harness.lm import loading, session, stock_results
 from harness.lm.backends import no_likelihoods
-from harness.lm.datasets import beside, key_of, sample_of
+from harness.lm.datasets import beside, covering, key_of, sample_of
 from harness.lm.flags import flags
 from harness.lm.picked import Picked
 from harness.lm.stock import LIKELIHOOD, Stock
 from harness.lm.stored import StoredLM
-from harness.lm.tasks import JudgedTask, LikelihoodTask, SampleTask
+from harness.lm.tasks import DEFAULT_LANGUAGE, JudgedTask, LikelihoodTask, SampleTask
 from harness.schema import FinishReason, KeyRef, Response, Sample, SampleResult, Verdict, VerdictState
+from harness.stats.aggregate import is_alias
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,16 @@ class Loaded:
 
     def rubrics(self) -> dict[str, str]:
         """Rubric name -> content hash."""
-        versions = {task.rubric.version for task in self.tasks.values() if isinstance(task, JudgedTask)}
+        judged = [(name, task) for name, task in self.tasks.items() if isinstance(task, JudgedTask)]
+        versions = {version for name, task in judged for version in task.rubrics.used(self.items(name))}
         return dict(version.split("@", 1) for version in sorted(versions))
+
+    def judged_otherwise(self, name: str) -> str:
+        """What is added to a task's version where the run chose other rubrics than its YAML: it is another task then."""
+        task = self.tasks[name]
+        if not isinstance(task, JudgedTask) or covering(task.settings.get("rubric_files"), task.settings) is None:
+            return ""
+        return f" by {', '.join(sorted(task.rubrics.used(self.items(name))))}"
 
     def data(self) -> dict[str, str]:
         """Data file or data set -> SHA-256 of everything the tasks were read from."""
@@ -111,7 +121,7 @@ def load(
     settings: Mapping[str, Any],
     generation: Mapping[str, Any],
     others: Sequence[Entry] = (),
-    dimensions: Mapping[str, str] | None = None,
+    places: Mapping[str, Place] | None = None,
 ) -> Loaded:
     """Load tasks by name.
 
@@ -121,7 +131,7 @@ def load(
         settings: Added to every task's metadata (`key_files`, `key_min_confidence`).
         generation: Overrides of the tasks' generation settings.
         others: What the names stand for; of these, lm-eval's own are made known to it.
-        dimensions: Task of lm-eval's -> dimension of its samples.
+        places: Task of lm-eval's -> where its samples stand.
 
     Raises:
         HarnessError: A data, key or rubric file is missing or broken, or a task's data cannot be had.
@@ -139,13 +149,14 @@ def load(
     for name, task in loaded["tasks"].items():
         if isinstance(task, Stock):
             loading.prepare(task)
-            task.dimension = (dimensions or {}).get(name, name)
+            place = (places or {}).get(name, Place(name))
+            task.dimension, task.topic = place.dimension, place.topic
         if generation and task.OUTPUT_TYPE == "generate_until":
             task.set_config("generation_kwargs", dict(generation), update=True)
         task.set_config("num_fewshot", task.get_config("num_fewshot") or 0)
         task.set_fewshot_seed(seed=1234)
         if isinstance(task, JudgedTask):
-            _ = task.rubric
+            task.check_rubrics()
     return Loaded(loaded["tasks"], loaded.get("groups", {}))
 
 
@@ -248,9 +259,10 @@ def _collect(name: str, task: SampleTask | Stock, lm: StoredLM, logged: stock_re
                 prompt=lm.prompts[name, instance.doc_id],
                 response=response,
                 verdict=verdict,
-                metrics={k: v for k, v in metrics.items() if k != "acc_macro"},
+                metrics={k: v for k, v in metrics.items() if not is_alias(k)},
                 flags=flags(response, visible, cut),
-                zh_share=han_share(visible),
+                zh_share=han_share(visible) if task.language == DEFAULT_LANGUAGE else None,
+                script_share=share(visible, task.language) if task.language != DEFAULT_LANGUAGE else None,
             )
         )
     return collected
@@ -263,7 +275,7 @@ def _likelihood(name: str, task: LikelihoodTask, lm: StoredLM) -> list[SampleRes
     collected = []
     for (doc_id, scores), (sample, letter) in zip(values.items(), task.letters(), strict=True):
         verdict = Verdict(state=VerdictState.OK, label=letter, judge="likelihood@1", reason="highest log-likelihood")
-        metrics = {k: v for k, v in task.metrics(sample, verdict).items() if k != "acc_macro"}
+        metrics = {k: v for k, v in task.metrics(sample, verdict).items() if not is_alias(k)}
         response = Response(text=json.dumps(scores), finish_reason=FinishReason.STOP)
         prompt = lm.prompts[name, doc_id]
         collected.append(

@@ -48,9 +48,10 @@ class Session:
         self._waiting.clear()
         if self.judge is None or not tasks:
             return
-        batches: list[tuple[Rubric, list[JudgeItem]]] = [(task.rubric, task.judge_items()) for task in tasks]
-        for task, verdicts in zip(tasks, self._ask(self.judge, batches), strict=True):
-            task.take(verdicts)
+        batches = [task.batches() for task in tasks]
+        verdicts = iter(self._ask(self.judge, [batch for of in batches for batch in of]))
+        for task, of in zip(tasks, batches, strict=True):
+            task.take([next(verdicts) for _ in of])
 
     def _ask(self, judge: Judge, batches: list[tuple[Rubric, list[JudgeItem]]]) -> list[list[Verdict]]:
         total, done = sum(len(items) for _, items in batches), 0

@@ -28,7 +28,22 @@ from harness.schema import FinishReason, Response, SampleResult
 Logged = Sequence[Mapping[str, Any]]
 """lm-eval's logged samples of one task: one a document and filter."""
 
-TAKEN: Final = frozenset({"score", "acc_macro", "invalid", "unjudged", "rr_1", "rr_2", "hr", "answered", "zh_share"})
+TAKEN: Final = frozenset(
+    {
+        "score",
+        "rating",
+        "acc_macro",
+        "rating_macro",
+        "invalid",
+        "unjudged",
+        "rr_1",
+        "rr_2",
+        "hr",
+        "answered",
+        "zh_share",
+        "script_share",
+    }
+)
 """Names with a meaning of their own in a run."""
 _ODD: Final = re.compile(r"[^A-Za-z0-9]+")
 

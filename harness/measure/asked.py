@@ -26,6 +26,8 @@ class Asked:
     key_files: Mapping[str, str] = field(default_factory=dict)
     """Benchmark or task name ('' for all) -> key file used instead of the bundled one."""
     key_min_confidence: Confidence | None = None
+    rubrics: Mapping[str, str] = field(default_factory=dict)
+    """Benchmark ('' for all that have it) -> name of one of its other rubrics, or a rubric file."""
     generation: Mapping[str, Any] = field(default_factory=dict)
     chat_template: Literal["auto", "none"] = "auto"
     seed: int = 1234
@@ -64,8 +66,15 @@ def spec_of(asked: Asked, known: catalog.Catalog, names: tuple[str, ...], identi
         "chat_template": asked.chat_template,
         "seed": asked.seed,
         "parent": asked.parent,
+        **_rubrics(asked.rubrics),
         **_lm_eval(known, names),
     }
+
+
+def _rubrics(chosen: Mapping[str, str]) -> dict[str, Any]:
+    """Rubrics chosen in place of the tasks' own; nothing where there are none, so that older runs keep their ids."""
+    named = {name: _digest(what) if Path(what).is_absolute() else what for name, what in sorted(chosen.items())}
+    return {"rubrics": named} if named else {}
 
 
 def _lm_eval(known: catalog.Catalog, names: tuple[str, ...]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from harness import catalog, folders
 from harness.errors import UsageError
 from harness.measure.asked import Asked, Watch
+from harness.measure.rubrics import check_rubrics, rubric_files
 from harness.models import build
 from harness.schema import Provenance
 
@@ -69,7 +70,10 @@ class Ready:
         return Provenance(
             **code(),
             data=self.loaded.data(),
-            tasks={name: f"{version}@{known.find(name).digest[:8]}" for name, version in versions.items()},
+            tasks={
+                name: f"{version}@{known.find(name).digest[:8]}{self.loaded.judged_otherwise(name)}"
+                for name, version in versions.items()
+            },
             keys=self.loaded.keys(),
             judge=judge.id if judge else None,
             rubrics=self.loaded.rubrics(),
@@ -92,6 +96,7 @@ def check(asked: Asked, runs: Path) -> Checked:
     known = catalog.read()
     names = known.expand(asked.tasks)
     _refuse(known, names)
+    check_rubrics(asked.rubrics, known, names)
     judge = _judge(asked, runs)
     build(asked.model)
     return Checked(asked, known, names, judge, asked.fingerprint or fingerprint(asked.model))
@@ -126,9 +131,13 @@ def ready(checked: Checked, runs: Path, watch: Watch, batched: str = "") -> Read
     from harness.lm.template import inspect
 
     asked, known, names = checked.asked, checked.known, checked.names
-    settings = {"key_files": dict(asked.key_files), "key_min_confidence": asked.key_min_confidence}
-    others, dimensions = known.under(names), known.dimensions(names)
-    loaded = engine.load(names, folders.task_folders(), settings, asked.generation, others, dimensions)
+    settings = {
+        "key_files": dict(asked.key_files),
+        "key_min_confidence": asked.key_min_confidence,
+        "rubric_files": rubric_files(asked.rubrics, known, names),
+    }
+    others, places = known.under(names), known.places(names)
+    loaded = engine.load(names, folders.task_folders(), settings, asked.generation, others, places)
     backend = open_backend(asked.model, batch_size=asked.batch_size, concurrency=asked.concurrency, seed=asked.seed, runs=runs)
     store = ResponseStore(runs / STORE / "responses.sqlite")
     identity = f"{checked.identity}:{asked.chat_template}:{asked.seed}"

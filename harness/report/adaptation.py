@@ -16,7 +16,7 @@ from harness.report.sections import BASELINES, TITLES
 from harness.report.text import count, interval_text, number
 from harness.schema import Adaptation, Claim, Evidence, Interval, PairedScore, Part, Score, Shown, StageOutcome, Target
 
-_ASIDE: Final = frozenset({"score", "invalid", "unjudged", "zh_share", *BASELINES})
+_ASIDE: Final = frozenset({"score", "invalid", "unjudged", "zh_share", "script_share", *BASELINES})
 """Metrics that make no table of their own."""
 _STAGE_TITLES: Final = {"knowledge": "Knowledge", "safety": "Safety"}
 _ABSENT: Final = "–"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ def task_table(rows: Sequence[Mapping[str, Any]], *, whole: bool) -> Table:
     """Groups with their number of tasks, or (`whole`) one entry with the names of its tasks.
 
     Args:
-        rows: name, alias, kind, tasks, version, path; where known also output_type and dataset.
+        rows: name, alias, kind, tasks, version, path; where known also output_type, dataset and published_generation.
         whole: Show tasks and paths too.
     """
     table = _table("name", "what", "tasks")
@@ -26,9 +27,16 @@ def task_table(rows: Sequence[Mapping[str, Any]], *, whole: bool) -> Table:
             facts = (row["kind"], row.get("output_type"), row.get("dataset"))
             table.add_row("", f"[dim]{escape(' · '.join(filter(None, facts)))}[/]", "")
             table.add_row("", f"[dim]{escape(row['path'])}[/]", "")
+            if published := row.get("published_generation"):
+                table.add_row("", f"[dim]published with {escape(gen_words(published))}[/]", "")
         elif row["kind"] == "group":
             table.add_row(row["name"], escape(row["alias"]), str(len(row["tasks"])))
     return table
+
+
+def gen_words(settings: Mapping[str, Any]) -> str:
+    """Generation settings as they are typed: `--gen do_sample=true,temperature=0.001`."""
+    return f"--gen {','.join(f'{name}={json.dumps(value)}' for name, value in sorted(settings.items()))}"
 
 
 def model_table(models: Iterable[ModelSummary]) -> Table:

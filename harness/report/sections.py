@@ -21,6 +21,8 @@ TITLES: Final = {
     "acc_norm": "ACC norm",
     "exact_match": "exact match",
     "score": "mean score",
+    "rating": "rating",
+    "rating_wo_others": "rating w/o others",
     "rr_1": "RR-1",
     "rr_2": "RR-2",
     "hr": "HR",
@@ -31,11 +33,12 @@ TITLES: Final = {
     "acc_always_b": "always B",
     "acc_chance": "chance",
     "zh_share": "zh share",
+    "script_share": "own script",
 }
 """Metric -> as shown, in the order shown; metrics of plug-ins come by name after those that make the result."""
 
 BASELINES: Final = ("acc_always_a", "acc_always_b", "acc_chance")
-_ANSWERS: Final = ("acc", "acc_norm", "exact_match", "score")
+_ANSWERS: Final = ("acc", "acc_norm", "exact_match", "score", "rating", "rating_wo_others")
 _REQUESTS: Final = ("rr_1", "rr_2", "hr", "answered")
 SHOWN: Final = 8
 """Dimensions that a warning lists."""

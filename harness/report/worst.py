@@ -55,12 +55,12 @@ def _rank(result: SampleResult) -> tuple[int, float]:
         result.response.text is None,
         state is VerdictState.UNJUDGED,
         state is VerdictState.INVALID,
-        metrics.get("acc", metrics.get("exact_match")) == 0,
+        metrics.get("acc", metrics.get("exact_match", metrics.get("rating"))) == 0,
         metrics.get("rr_1") == 0,
         metrics.get("answered") == 0,
         bool(result.flags),
     )
-    return next((i for i, hit in enumerate(checks) if hit), len(_KINDS)), metrics.get("score", 0.0)
+    return next((i for i, hit in enumerate(checks) if hit), len(_KINDS)), metrics.get("score", metrics.get("rating", 0.0))
 
 
 def _trouble(kind: int, result: SampleResult) -> Trouble:

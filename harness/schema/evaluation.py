@@ -106,7 +106,7 @@ class Verdict(Frozen):
     degree: int | None = None
     """Refusal degree 0-3 behind `label`."""
     score: float | None = None
-    """0-100 (score rubrics)."""
+    """Score rubrics: on the rubric's own scale, which of the bundled ones is 0-100, and 0-1 of ratings."""
     reason: str = ""
     """The judge's explanation, or why there is no verdict."""
     judge: str
@@ -130,7 +130,9 @@ class SampleResult(Frozen):
     flags: tuple[str, ...] = ()
     """Trouble seen: `truncated_prompt`, `cut_reasoning`, `empty`, `cut_off`, `error`."""
     zh_share: float | None = None
-    """Share of Han characters among the letters of the response; None if it has none."""
+    """Share of Han characters among the letters of the response; None if it has none, or another language was asked for."""
+    script_share: float | None = None
+    """Of tasks in another language than Chinese: share of that language's script among the letters of the response."""
 
 
 class ModelRef(Frozen):
@@ -165,7 +167,8 @@ class Score(Frozen):
     name: str
     """Dimension, topic or level; empty for `overall`."""
     metric: str
-    """acc, invalid, rr_1, rr_2, hr, answered, score, unjudged, zh_share; acc_always_a, acc_always_b, acc_chance are baselines."""
+    """acc, invalid, rr_1, rr_2, hr, answered, score, rating, unjudged, zh_share, script_share; acc_always_a, acc_always_b,
+    acc_chance are baselines."""
     value: float
     """0-1 (`score`: 0-100)."""
     interval: Interval | None

@@ -35,17 +35,28 @@ METRICS: Final = (
     "hr",
     "answered",
     "score",
+    "rating",
+    "rating_wo_others",
     "unjudged",
     "zh_share",
+    "script_share",
     *BASELINES,
 )
 """Order of the scores; metrics of plug-ins follow by name."""
-MACRO: Final = frozenset({"acc", "acc_norm", "exact_match", "rr_1", "rr_2", "hr", "answered", "score", *BASELINES})
+MACRO: Final = frozenset({"acc", "acc_norm", "exact_match", "rr_1", "rr_2", "hr", "answered", "score", "rating", *BASELINES})
+PARTIAL: Final = "rating_wo_"
+"""Begins the names of ratings over some dimensions only, which task YAML names; they have a macro average too."""
+MACRO_END: Final = "_macro"
 SAFETY: Final = frozenset({"rr_1", "rr_2", "hr"})
 """Rates that are read as safety claims: exact intervals."""
 HIGH_CONFIDENCE: Final = frozenset({"acc", "invalid", *BASELINES})
-ALIASES: Final = frozenset({"acc_macro"})
-"""Copies of another metric that lm-eval's own table needs."""
+ALIASES: Final = frozenset({f"acc{MACRO_END}", f"rating{MACRO_END}"})
+"""Copies of another metric that lm-eval's own table needs; see `is_alias`."""
+
+
+def is_alias(metric: str) -> bool:
+    """Whether a metric is a copy of another one, which only lm-eval's own table needs."""
+    return metric in ALIASES or (metric.startswith(PARTIAL) and metric.endswith(MACRO_END))
 
 
 def micro(groups: Mapping[str, tuple[float, int]]) -> float:
@@ -128,11 +139,13 @@ class _Row:
 
 def _row(result: SampleResult, threshold: float) -> _Row:
     sample = result.sample
-    values = {metric: value for metric, value in result.metrics.items() if metric not in ALIASES}
+    values = {metric: value for metric, value in result.metrics.items() if not is_alias(metric)}
     if "acc" in values and "score" in values:
         values["acc"] = float(values["score"] >= threshold)
     if result.zh_share is not None:
         values["zh_share"] = result.zh_share
+    if result.script_share is not None:
+        values["script_share"] = result.script_share
     values.update(baselines(result))
     for metric, value in values.items():
         if not math.isfinite(value):
@@ -178,7 +191,7 @@ def _overall_scores(benchmark: str, subset: Subset, dimensions: Mapping[str, Val
         sums = _sums(groups)
         pooled = [value for group in groups.values() for value in group]
         scored: list[tuple[Aggregation, float, Interval | None]] = [("micro", micro(sums), _interval(metric, pooled))]
-        if metric in MACRO:
+        if metric in MACRO or metric.startswith(PARTIAL):
             scored.append(("macro", macro(sums), _macro_interval(metric, list(groups.values()))))
         for how, value, interval in scored:
             yield Score(

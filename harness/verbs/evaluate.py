@@ -23,6 +23,7 @@ def evaluate(
     model_args: Mapping[str, Any] | None = None,
     key_files: Mapping[str, str] | None = None,
     key_min_confidence: Confidence | None = None,
+    rubrics: Mapping[str, str] | None = None,
     generation: Mapping[str, Any] | None = None,
     chat_template: Literal["auto", "none"] = "auto",
     batch_size: int | None = None,
@@ -46,6 +47,7 @@ def evaluate(
         model_args: Backend arguments, e.g. `{"dtype": "float32"}`.
         key_files: Benchmark -> own answer key file; '' for all.
         key_min_confidence: Score only samples whose key is at least this sure.
+        rubrics: Benchmark -> name of one of its other rubrics (`upstream`) or the path of a rubric file; '' for all that have it.
         generation: Overrides of generation settings, e.g. `{"max_gen_toks": 64}`.
         chat_template: `none` sends plain text.
         batch_size: Sequences a batch (hf).
@@ -70,6 +72,7 @@ def evaluate(
         limit=limit,
         key_files=dict(key_files or {}),
         key_min_confidence=key_min_confidence,
+        rubrics=dict(rubrics or {}),
         generation=dict(generation or {}),
         chat_template=chat_template,
         seed=seed,

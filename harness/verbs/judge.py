@@ -18,6 +18,7 @@ def judge(
     threshold: float | None = None,
     key_files: Mapping[str, str] | None = None,
     key_min_confidence: Confidence | None = None,
+    rubrics: Mapping[str, str] | None = None,
     judge_concurrency: int = 64,
     fresh: bool = False,
     runs: Path | None = None,
@@ -31,6 +32,7 @@ def judge(
         threshold: Default: the run's own.
         key_files: Benchmark -> own answer key file; '' for all.
         key_min_confidence: Score only samples whose key is at least this sure.
+        rubrics: Benchmark -> name of one of its other rubrics (`upstream`) or the path of a rubric file; '' for all that have it.
         judge_concurrency: Requests in flight.
         fresh: Ask the judge again, into a new run, even where its verdicts are cached: a second pass.
         runs: Where runs are kept.
@@ -49,6 +51,7 @@ def judge(
         limit=old.limit,
         key_files=dict(key_files or {}),
         key_min_confidence=key_min_confidence,
+        rubrics=dict(rubrics or {}),
         seed=old.provenance.seed,
         parent=old.id,
         fingerprint=old.provenance.model_fingerprint,

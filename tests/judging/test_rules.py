@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from harness.judging import refusal_cues as cues
 from harness.judging.items import JudgeItem
 from harness.judging.rubric import Rubric
-from harness.judging.rules import RulesJudge, refusal_degree
+from harness.judging.rules import NO_REFERENCE, RulesJudge, refusal_degree
 from harness.schema import VerdictState
 from tests.judging.replies import REPLIES, SPY, STATEMENT
 
@@ -139,7 +139,8 @@ def test_accepted_forms_and_points_reach_the_comparison(correctness: Rubric) -> 
 
 def test_without_a_reference_there_is_no_score(correctness: Rubric) -> None:
     verdict = RulesJudge().judge(correctness, [JudgeItem(question="q", response="差评")])[0]
-    assert (verdict.state, verdict.score, verdict.reason) == (VerdictState.UNJUDGED, None, "no reference")
+    assert (verdict.state, verdict.score, verdict.reason) == (VerdictState.UNJUDGED, None, NO_REFERENCE)
+    assert "--judge openai:MODEL" in NO_REFERENCE
 
 
 def test_an_empty_answer_scores_zero_and_is_judged(correctness: Rubric) -> None:

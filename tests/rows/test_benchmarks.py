@@ -72,7 +72,8 @@ def test_the_published_files_are_all_compared_with(benchmarks: Path, monkeypatch
     monkeypatch.setenv("HARNESS_DATA", str(benchmarks))
     found = registered(culture.load("zh_cn"))
     assert set(found.unread) == {"mmlu", "gsm8k", "hellaswag", "arc_challenge", "ifeval"}
-    assert {"a_eval", "chisafetybench_v0_mcq", "chisafetybench_v1_dialogue", "demo_skills"} <= set(found.compared)
+    assert {"a_eval", "belle", "chisafetybench_v0_mcq", "chisafetybench_v1_dialogue", "demo_skills"} <= set(found.compared)
+    assert found.compared["belle"] == 1000
 
 
 def test_what_is_compared_with_is_told_apart_without_reading_it(

@@ -236,8 +236,9 @@ def test_the_published_training_files_repeat_nothing_of_a_eval_and_chisafetybenc
 
 def test_two_of_belles_seed_tasks_stand_in_belles_evaluation(benchmarks: Path) -> None:
     """One word for word, one with another profession; a third quotes a trivial instruction, which is no hit in a whole prompt."""
-    asked = [json.loads(line)["question"] for line in (benchmarks / "belle/eval_set.json").read_text().splitlines()]
-    made = Index(BenchmarkItem("belle", str(number), (text,)) for number, text in enumerate(asked))
+    taxonomy = load_taxonomy(folders.home() / "tasks/zh_cn/belle/taxonomy.json")
+    asked = readers.belle(benchmarks / "belle/eval_set.json", taxonomy)
+    made = Index(BenchmarkItem("belle", sample.id, (sample.question,)) for sample in asked)
     seeds = [json.loads(line) for line in training("belle_zh_seed_tasks.json").read_text().splitlines()]
     hits = {}
     for seed in seeds:
@@ -245,4 +246,4 @@ def test_two_of_belles_seed_tasks_stand_in_belles_evaluation(benchmarks: Path) -
         hit = made.find_any(["\n".join(filter(None, (seed["instruction"], first["input"]))), first["output"]])
         if hit:
             hits[seed["id"]] = (hit.item, hit.rule)
-    assert hits == {"seed_task_46": ("410", "same text"), "seed_task_54": ("302", "5-grams")}
+    assert hits == {"seed_task_46": ("belle-411", "same text"), "seed_task_54": ("belle-303", "5-grams")}
