@@ -8,12 +8,16 @@ this package's own, `$HARNESS_PATH` (os.pathsep-separated), packages with an ent
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
 from harness.errors import UsageError
 
 ENTRY_POINTS = "harness.plugins"
+_more: ContextVar[tuple[Path, ...]] = ContextVar("more homes", default=())
 
 
 def home() -> Path:
@@ -34,7 +38,18 @@ def homes() -> tuple[Path, ...]:
         if not folder.is_dir():
             raise UsageError(f"HARNESS_PATH names '{part}', which is not a folder")
         found.append(folder)
-    return (*found, *_installed_homes())
+    return (*found, *_more.get(), *_installed_homes())
+
+
+@contextmanager
+def another_home(folder: Path) -> Iterator[None]:
+    """Inside, a folder is a home too, if it was none: to look at what is not in `$HARNESS_PATH` yet."""
+    known = {one.resolve() for one in homes()}
+    token = _more.set((*_more.get(), folder) if folder.resolve() not in known else _more.get())
+    try:
+        yield
+    finally:
+        _more.reset(token)
 
 
 @cache
@@ -104,3 +119,10 @@ def gates_dir(explicit: Path | None = None) -> Path:
     if explicit is not None:
         return explicit
     return Path(os.environ.get("HARNESS_GATES", "gates")).expanduser()
+
+
+def studies_dir(explicit: Path | None = None) -> Path:
+    """Where studies are kept: `--studies`, else `$HARNESS_STUDIES`, else `./studies`."""
+    if explicit is not None:
+        return explicit
+    return Path(os.environ.get("HARNESS_STUDIES", "studies")).expanduser()

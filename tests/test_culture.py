@@ -69,7 +69,7 @@ def test_the_cultures_of_this_repository_are_found_by_name() -> None:
     assert load("demo").title == "Demo world"
 
 
-@pytest.mark.parametrize("name", ["demo", "zh_cn"])
+@pytest.mark.parametrize("name", ["demo", "demo2", "zh_cn"])
 def test_every_standard_and_source_of_a_bundled_culture_belongs_to_a_dimension_of_its_tasks(name: str) -> None:
     culture, known = load(name), catalog.read()
     for benchmark, wanted in culture.benchmarks.items():
@@ -136,7 +136,7 @@ def test_a_plug_in_may_bring_a_culture(tmp_path: Path, monkeypatch: pytest.Monke
     put(tmp_path, "mine", GOOD)
     monkeypatch.setenv("HARNESS_PATH", str(tmp_path))
     assert load("mine").title == "My culture"
-    assert names() == ("demo", "mine", "zh_cn")
+    assert {"demo", "mine", "zh_cn"} <= set(names())
 
 
 def test_a_plug_in_may_not_replace_a_culture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,7 +148,7 @@ def test_a_plug_in_may_not_replace_a_culture(tmp_path: Path, monkeypatch: pytest
 
 
 def test_an_unknown_culture_is_answered_with_those_there_are() -> None:
-    with pytest.raises(UsageError, match=r"no culture named 'zh-cn'; did you mean zh_cn\? there are: demo, zh_cn"):
+    with pytest.raises(UsageError, match=r"no culture named 'zh-cn'; did you mean zh_cn\? there are: .*demo, "):
         load("zh-cn")
     with pytest.raises(UsageError, match="no culture at './gone'"):
         load("./gone")
@@ -233,7 +233,7 @@ def test_the_cultures_are_listed_as_json(cli: Cli) -> None:
     found = json.loads(cli("cultures", "--json").out)
     assert [one["name"] for one in found] == list(names())
     assert (
-        found[0]["benchmarks"]["demo_skills"]["standards"]["acc"]["TU"]
+        next(one for one in found if one["name"] == "demo")["benchmarks"]["demo_skills"]["standards"]["acc"]["TU"]
         == load("demo").benchmarks["demo_skills"].standards["acc"]["TU"]
     )
 

@@ -283,7 +283,7 @@ def test_missing_verdicts_in_the_test_half_change_nothing(made: Made, weak: RunR
 
 def test_a_run_without_a_culture_is_answered_with_those_there_are(made: Made) -> None:
     run = made.run("english", answer(ALL), "demo_en")
-    with pytest.raises(UsageError, match=r"\(demo_en\) holds no benchmark of any culture; there are: demo, zh_cn"):
+    with pytest.raises(UsageError, match=r"\(demo_en\) holds no benchmark of any culture; there are: .*demo, "):
         made.diagnose(run.id)
     with pytest.raises(UsageError, match="holds no benchmark of culture 'zh_cn': a_eval, "):
         made.diagnose(run.id, culture="zh_cn")

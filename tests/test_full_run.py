@@ -39,7 +39,7 @@ def words(model: Path, runs: Path) -> list[str]:
         "--runs",
         str(runs),
     ]
-    return [*command, "--gen", "max_gen_toks=4", "--model-arg", "dtype=float32,max_length=128", "--batch-size", "32", "--json"]
+    return [*command, "--gen", "max_gen_toks=4", "--model-arg", "dtype=float32,max_length=48", "--batch-size", "128", "--json"]
 
 
 def environment(server: Loopback, data: Path, cache: Path) -> dict[str, str]:

@@ -202,8 +202,11 @@ def test_mmlu_is_one_benchmark_with_its_subjects_and_parts(cli: Cli, tiny_model:
     found = record(cli("eval", "-m", str(tiny_model), "-t", "mmlu", *SMALL, "--json"))
     assert found["benchmarks"] == ["mmlu", "mmlu_stem", "mmlu_other", "mmlu_social_sciences", "mmlu_humanities"]
     of = [s for s in found["scores"] if (s["metric"], s["subset"], s["aggregation"]) == ("acc", "all", "micro")]
-    subjects = {s["name"]: s for s in of if s["benchmark"] == "mmlu" and s["scope"] == "dimension"}
+    parts = {s["name"]: s["n"] for s in of if s["benchmark"] == "mmlu" and s["scope"] == "dimension"}
+    subjects = {s["name"]: s for s in of if s["benchmark"] == "mmlu" and s["scope"] == "topic"}
+    assert set(parts) == {"stem", "other", "social sciences", "humanities"}
     assert len(subjects) == 57
+    assert sum(parts.values()) == sum(s["n"] for s in subjects.values())
     assert {"anatomy", "virology", "college_physics"} <= set(subjects)
     assert {s["scope"] for s in of if s["benchmark"] == "mmlu_stem"} == {"overall"}
     assert next(s["n"] for s in of if (s["benchmark"], s["scope"]) == ("mmlu", "overall")) == sum(

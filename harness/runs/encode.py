@@ -65,7 +65,7 @@ def sample_lines(results: Iterable[SampleResult]) -> Iterator[bytes]:
 
 def _check_numbers(result: SampleResult) -> None:
     score = result.verdict.score if result.verdict else None
-    numbers = (*result.metrics.values(), score or 0.0, result.zh_share or 0.0)
+    numbers = (*result.metrics.values(), score or 0.0, result.zh_share or 0.0, result.script_share or 0.0)
     if not all(map(math.isfinite, numbers)):
         raise DataError(f"sample {result.sample.id} of task {result.task} has a value that is no number: {result.metrics}")
 

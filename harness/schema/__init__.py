@@ -3,7 +3,8 @@
 `evaluation`: samples, verdicts, scores, runs. `adaptation`: cultures, diagnoses, mixes, recipes, checkpoints. `outcome`: claims,
 adaptations. `gating`: policies, gate reports. `audit`: what people say of a judge. `comparison`: two runs side by side.
 `dataset`: rows and data sets. `review`: what people are shown and say.
-`study`: training choices compared. `refining`: what a model was asked to write. `keying`: answer keys in the making.
+`study`: training choices compared. `vocabulary`: new tokens, and what they save.
+`refining`: what a model was asked to write. `keying`: answer keys in the making.
 """
 
 from harness.schema.adaptation import (
@@ -208,6 +209,21 @@ from harness.schema.study import (
     StudyVocabulary,
     TradeOff,
 )
+from harness.schema.vocabulary import (
+    EXTENSION_SCHEMA,
+    FERTILITY_SCHEMA,
+    VOCABULARY_SCHEMA,
+    Fertility,
+    FertilityRow,
+    FertilityUse,
+    TokenCount,
+    TokenizerFacts,
+    TokenizerKind,
+    Vocabulary,
+    VocabularyCost,
+    VocabularyExtension,
+    VocabularyText,
+)
 
 __all__ = [
     "ADAPTATION_SCHEMA",
@@ -219,6 +235,8 @@ __all__ = [
     "DATASET_SCHEMA",
     "DIAGNOSIS_SCHEMA",
     "ENTRY_SCHEMA",
+    "EXTENSION_SCHEMA",
+    "FERTILITY_SCHEMA",
     "GATE_SCHEMA",
     "HASH_DIGITS",
     "KEYING_SCHEMA",
@@ -231,6 +249,7 @@ __all__ = [
     "SHEET_ROWS",
     "STUDY_RESULT_SCHEMA",
     "STUDY_SCHEMA",
+    "VOCABULARY_SCHEMA",
     "Action",
     "Adaptation",
     "Agreement",
@@ -280,6 +299,9 @@ __all__ = [
     "DroppedRow",
     "Effect",
     "Evidence",
+    "Fertility",
+    "FertilityRow",
+    "FertilityUse",
     "Finding",
     "FinishReason",
     "Flip",
@@ -386,6 +408,9 @@ __all__ = [
     "StudyVocabulary",
     "Target",
     "ThresholdRow",
+    "TokenCount",
+    "TokenizerFacts",
+    "TokenizerKind",
     "Tokens",
     "TopicEstimate",
     "TradeOff",
@@ -396,4 +421,8 @@ __all__ = [
     "Usage",
     "Verdict",
     "VerdictState",
+    "Vocabulary",
+    "VocabularyCost",
+    "VocabularyExtension",
+    "VocabularyText",
 ]

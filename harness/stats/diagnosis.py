@@ -140,6 +140,12 @@ def needed(spread: float, gap: float) -> int:
     return min(MOST_NEEDED, round(reach * reach * spread / (gap * gap)))
 
 
+def smallest_gap(spread: float, n: int) -> float:
+    """Distance to the standard that `n` items decide with 80% power, one-sided 5%: the inverse of `needed`; 1 of no items."""
+    reach = NormalDist().inv_cdf(1 - TAIL) + NormalDist().inv_cdf(POWER)
+    return reach * (spread / n) ** 0.5 if n else 1.0
+
+
 def _bounds(one: Dimension, exact: bool) -> Bounds:
     if one.reference is None:
         return bounds.of_values(one.values, one.standard, exact=exact)

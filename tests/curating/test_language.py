@@ -123,3 +123,23 @@ def test_the_further_from_the_bound_the_surer() -> None:
     assert isinstance(little, Drop)
     assert isinstance(none, Drop)
     assert little.doubt < none.doubt <= 1
+
+
+@pytest.mark.parametrize(
+    ("expect", "reply", "expected"),
+    [
+        ("ar", "الطقس جميل اليوم في المدينة", None),
+        ("ar", ENGLISH, "another script"),
+        ("ar", CHINESE, "another script"),
+        ("ru", "Сегодня в городе хорошая погода", None),
+        ("eo", "La vetero en la urbo estas bela hodiaŭ", None),
+        ("eo", CHINESE, "another script"),
+    ],
+)
+def test_of_any_other_language_the_script_is_looked_at(expect: str, reply: str, expected: str | None) -> None:
+    assert why("?", reply, expect=expect) == expected
+
+
+def test_a_language_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(ValueError, match="no language 'xx' is known here"):
+        Language(use="language", expect="xx")

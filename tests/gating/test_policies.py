@@ -13,7 +13,7 @@ from harness.schema import Policy, Rule
 from tests.conftest import Cli
 from tests.gating.made import made
 
-SHIPPED = [f"{name}/{part}" for name in ("demo", "zh_cn") for part in ("contract", "knowledge", "safety")]
+SHIPPED = [f"{name}/{part}" for name in ("ar", "demo", "demo2", "zh_cn") for part in ("contract", "knowledge", "safety")]
 GOOD = """
 title = "mine"
 culture = "demo"
@@ -136,7 +136,7 @@ def test_a_policy_of_ones_own_is_read_by_its_path_with_the_retained_tasks_of_its
             'question = "better"',
             "rules.0.question: Input should be 'regression', 'release', 'gain' or 'report'",
         ),
-        ('culture = "demo"', 'culture = "dmo"', "no culture named 'dmo'; did you mean demo?"),
+        ('culture = "demo"', 'culture = "dmo"', "no culture named 'dmo'; did you mean demo "),
         ('retained = "release"', "", "'culture' and 'retained' belong together"),
         ('"demo_benign"', '"demo_bening"', "did you mean demo_benign"),
         ('"answered"', '"answerd"', "no metric of 'demo_benign' named 'answerd'; did you mean answered?"),

@@ -11,7 +11,7 @@ from harness.errors import DataError, UsageError
 from harness.refining.guidance import SECTIONS, load, transcript
 
 
-@pytest.mark.parametrize("culture", ["zh_cn", "demo"])
+@pytest.mark.parametrize("culture", ["zh_cn", "demo", "demo2"])
 @pytest.mark.parametrize("name", list(SECTIONS))
 def test_every_culture_here_tells_all_that_is_needed(culture: str, name: str) -> None:
     found = load(cultures.load(culture), name)

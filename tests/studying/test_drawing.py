@@ -111,7 +111,7 @@ def test_a_pipeline_cleans_a_pool_before_it_is_drawn_from(tmp_path: Path) -> Non
     (tmp_path / "once.toml").write_text(text, encoding="utf-8")
     made, _ = drawn(tmp_path, ('path = "mine.jsonl"', 'path = "mine.jsonl"\ncurate = "once.toml"'))["knowledge.s1"]
     assert made.pools["english"].available == 7
-    assert made.dropped == {}
+    assert made.dropped == {"duplicate": 1}
     assert next((tmp_path / "studies" / ".curated").iterdir()).name.startswith("english-")
 
 

@@ -61,11 +61,13 @@ class World:
     root: Path
     file: Path
     home: Path
-    mixes: Path
+    shared: Path
+    """Of drawn rows and runs: what is trained anew comes out the same, and is not asked again."""
 
     def words(self, *more: str) -> list[str]:
-        places = [word for name in ("studies", "runs", "checkpoints") for word in (f"--{name}", str(self.root / name))]
-        return ["study", str(self.file), "--jobs", "2", "--mixes", str(self.mixes), *places, *more]
+        places = [word for name in ("studies", "checkpoints") for word in (f"--{name}", str(self.root / name))]
+        places += [word for name in ("mixes", "runs") for word in (f"--{name}", str(self.shared / name))]
+        return ["study", str(self.file), "--jobs", "2", *places, *more]
 
     @property
     def environment(self) -> dict[str, str]:
@@ -101,7 +103,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> World:
     root = tmp_path_factory.mktemp("study")
     make(root / "home", program=SLOW)
     file = written(root, STUDY.replace("BASE", str(tiny_model)))
-    made = World(root / "one", file, root / "home", root / "mixes")
+    made = World(root / "one", file, root / "home", root / "shared")
     code, _, err = made.run()
     assert code == 0, err
     return made
@@ -122,7 +124,7 @@ def test_every_arm_is_trained_and_measured_and_what_they_share_is_made_once(worl
 
 
 def test_killed_in_the_middle_and_gone_on_with_it_ends_up_the_same_byte_for_byte(world: World) -> None:
-    other = World(world.root.parent / "two", world.file, world.home, world.mixes)
+    other = World(world.root.parent / "two", world.file, world.home, world.shared)
     first = other.start()
     assert within(200, lambda: other.done("train") >= 1 or first.poll() is not None)
     os.killpg(first.pid, signal.SIGKILL)
@@ -173,7 +175,7 @@ def test_a_dry_run_says_what_it_cannot_know_and_shows_the_rest(tmp_path: Path, c
 
 def test_a_failed_step_is_one_line_with_its_log_and_the_rest_comes_to_its_end(world: World, tmp_path: Path) -> None:
     make(tmp_path / "home", program='time.sleep(0.2); sys.exit("no such device") if recipe["seed"] == 2 else None; ' + SLOW)
-    bad = World(tmp_path / "bad", world.file, tmp_path / "home", world.mixes)
+    bad = World(tmp_path / "bad", world.file, tmp_path / "home", world.shared)
     code, out, err = bad.run()
     assert (code, out) == (1, "")
     last = err.strip().splitlines()[-1]

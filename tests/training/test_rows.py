@@ -57,7 +57,7 @@ def test_a_manifest_that_is_none_is_named(tmp_path: Path) -> None:
     [
         ("nonsense", "not a row"),
         ("[" * 99_999, "not a row"),
-        ('{"text": "x"}', "not a row"),
+        ('{"prompt": "x"}', "not a row"),
         ('{"messages": ["x"]}', "not a row"),
         ('{"messages": []}', "the last message must be the assistant's"),
         ('{"messages": [{"role": "user", "content": "x"}]}', "the last message must be the assistant's"),

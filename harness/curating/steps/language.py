@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from harness.curating.contract import Context, Drop, Ruled, StepSettings
 from harness.curating.prose import questions, replies, without_code
+from harness.judging.scripts import SCRIPTS, share
 from harness.schema import DataRow
 
 _HAN: Final = re.compile("[\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]+")
@@ -73,15 +74,18 @@ class Language(StepSettings):
     """Shares are of all letters, 0-1. Sets the row's language where the source does not say it."""
 
     use: Literal["language"]
-    expect: Literal["zh", "en"] = "zh"
+    expect: str = "zh"
+    """ISO 639 code. Of other languages than `zh` and `en` only the script is looked at."""
     of: Literal["reply", "turn", "conversation"] = "reply"
     """What must be so: each reply, each turn, or the whole conversation taken together."""
     least_han: float | None = Field(default=None, ge=0, le=1)
     """Default: 0.2 where Chinese is expected, else 0. Chinese text about technology is often a third Latin letters."""
     least_latin: float | None = Field(default=None, ge=0, le=1)
     """Default: 0.8 where English is expected, else 0."""
+    least_own: float = Field(default=0.5, ge=0, le=1)
+    """Of the script of another language than these two."""
     most_other: float = Field(default=0.3, ge=0, le=1)
-    """Of kana, hangul, Cyrillic and all other letters."""
+    """Where Chinese or English is expected: of kana, hangul, Cyrillic and all other letters."""
     least_letters: int = Field(default=12, ge=1)
     """Texts with fewer are not judged."""
     spare: Literal["asked", "code", "nothing"] = "asked"
@@ -89,6 +93,13 @@ class Language(StepSettings):
     sentences) where it asks for such. `code`: only the latter, so that translations go too."""
     traditional: Literal["keep", "drop"] = "keep"
     """`drop`: replies in traditional characters, unless they were asked for."""
+
+    @field_validator("expect")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        if value not in SCRIPTS:
+            raise ValueError(f"no language '{value}' is known here; write an ISO 639 code such as zh, en, ar, id")
+        return value
 
     def build(self, context: Context) -> LanguageStep:
         """Nothing to load."""
@@ -157,7 +168,7 @@ class LanguageStep:
     def __init__(self, settings: Language) -> None:
         self.settings = settings
         given = settings.least_han, settings.least_latin
-        default = (0.2, 0.0) if settings.expect == "zh" else (0.0, 0.8)
+        default = {"zh": (0.2, 0.0), "en": (0.0, 0.8)}.get(settings.expect, (0.0, 0.0))
         self._han, self._latin = (one if one is not None else other for one, other in zip(given, default, strict=True))
 
     def rule(self, rows: Sequence[DataRow]) -> list[Ruled]:
@@ -185,8 +196,8 @@ class LanguageStep:
 
     def _complaint(self, found: Letters, text: str) -> tuple[str, str, float] | None:
         """Why, the number behind it, and how sure: the further from the bound, the surer."""
-        if found.total < self.settings.least_letters:
-            return None
+        if self.settings.expect not in ("zh", "en") or found.total < self.settings.least_letters:
+            return self._foreign(text) if found.total >= self.settings.least_letters else None
         han, latin, other = found.han / found.total, found.latin / found.total, found.other / found.total
         if other > self.settings.most_other:
             return "another script", f"{other:.0%} of the letters", min(1.0, 0.5 + other / 2)
@@ -197,6 +208,13 @@ class LanguageStep:
         if self.settings.traditional == "drop" and is_traditional(text):
             return "traditional characters", "", 0.6
         return None
+
+    def _foreign(self, text: str) -> tuple[str, str, float] | None:
+        """The same, of another language than Chinese and English."""
+        own = share(_ADDRESS.sub("", without_code(text)), self.settings.expect)
+        if own is None or own >= self.settings.least_own:
+            return None
+        return "another script", f"{1 - own:.0%} of the letters", 1 - own / 2
 
     def _is_spared(self, row: DataRow) -> bool:
         if self.settings.spare == "nothing":
