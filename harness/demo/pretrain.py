@@ -1,5 +1,8 @@
 """Items, seed -> the base model `demo-en`: an ordinary checkpoint folder, built at first use.
 
+`demo-en-plain` reads the same lessons with an English vocabulary (`tokenizer.english_tokenizer`): all that differs is how Chinese
+is written, so what a longer vocabulary gains is seen on it.
+
 The folder appears whole or not at all: it is written beside its place and renamed, under a lock, so that a second process waits
 for the first and finds the work done. The same items and seed give the same weights, byte for byte, on the same machine.
 """
@@ -27,6 +30,8 @@ SCHEMA: Final = "harness.demo/1"
 """Raise the number with every change of world, tokenizer, shape or training, so that models built before are refused."""
 RECEIPT: Final = "build.json"
 """Written last into the folder: what it was built from."""
+PLAIN: Final = "harness.demo-plain/1"
+"""The same of a base with an English vocabulary."""
 REFRESH: Final = 20
 """Steps between two updates of the progress bar."""
 
@@ -39,20 +44,22 @@ class Settings:
 
     items: int
     seed: int
+    plain: bool = False
+    """An English vocabulary."""
 
     def model_dump(self) -> dict[str, int | str]:
         """As the receipt has it."""
-        return {"schema_version": SCHEMA, "items": self.items, "seed": self.seed}
+        return {"schema_version": PLAIN if self.plain else SCHEMA, "items": self.items, "seed": self.seed}
 
 
-def ensure(target: Path, items: int = FULL, seed: int = 0, *, progress: bool = True) -> None:
-    """Build the base model at `target` if it is not there.
+def ensure(target: Path, items: int = FULL, seed: int = 0, *, plain: bool = False, progress: bool = True) -> None:
+    """Build the base model at `target` if it is not there; `plain`: with an English vocabulary.
 
     Raises:
         ModelError: `target` holds something else, or a base built from other settings; or torch is not installed.
     """
-    if not _is_built(target, Settings(items, seed)):
-        build(target, items=items, seed=seed, progress=progress)
+    if not _is_built(target, Settings(items, seed, plain)):
+        build(target, items=items, seed=seed, plain=plain, progress=progress)
 
 
 def ensure_small(target: Path) -> None:
@@ -60,13 +67,24 @@ def ensure_small(target: Path) -> None:
     ensure(target, SMALL)
 
 
-def build(target: Path, *, items: int = FULL, seed: int = 0, progress: bool = True) -> None:
+def ensure_plain(target: Path) -> None:
+    """Build the base model with an English vocabulary at `target` if it is not there."""
+    ensure(target, plain=True)
+
+
+def ensure_plain_small(target: Path) -> None:
+    """Build the small base model with an English vocabulary at `target` if it is not there."""
+    ensure(target, SMALL, plain=True)
+
+
+def build(target: Path, *, items: int = FULL, seed: int = 0, plain: bool = False, progress: bool = True) -> None:
     """Train the base model and put it at `target`.
 
     Args:
         target: Folder to be made. If another process is making it, this one waits.
         items: Lessons to read once.
         seed: Decides lessons, initial weights and order.
+        plain: With an English vocabulary.
         progress: Show a progress bar on standard error.
 
     Raises:
@@ -75,7 +93,7 @@ def build(target: Path, *, items: int = FULL, seed: int = 0, progress: bool = Tr
     _require("torch", "transformers", "tokenizers", "safetensors")
     from filelock import FileLock
 
-    settings = Settings(items, seed)
+    settings = Settings(items, seed, plain)
     target.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(target.parent / f".{target.name}.lock"):
         if _is_built(target, settings):
@@ -125,10 +143,11 @@ def _write(folder: Path, settings: Settings, progress: bool) -> None:
 
 def _trained(settings: Settings, on_step: OnStep) -> tuple[Any, Any, Any]:
     from harness.demo.model import encode, new_model, one_thread, train
-    from harness.demo.tokenizer import new_tokenizer
+    from harness.demo.tokenizer import english_tokenizer, new_tokenizer
 
     lessons = corpus.pretraining(settings.items, settings.seed)
-    tokenizer = new_tokenizer((f"{one.question} {one.answer}" for one in lessons), corpus.alphabet())
+    texts = (f"{one.question} {one.answer}" for one in lessons)
+    tokenizer = english_tokenizer(texts) if settings.plain else new_tokenizer(texts, corpus.alphabet())
     with one_thread(settings.seed):
         model = new_model(tokenizer)
         result = train(model, encode(tokenizer, lessons), settings.seed, on_step)

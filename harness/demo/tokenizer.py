@@ -52,10 +52,22 @@ def new_tokenizer(texts: Iterable[str], alphabet: str) -> Any:
         texts: Merges are learnt from those that are ASCII.
         alphabet: Characters that get one token each.
     """
+    return _with_template(with_characters(_byte_pairs(text for text in texts if text.isascii()), alphabet))
+
+
+def english_tokenizer(texts: Iterable[str]) -> Any:
+    """The same with nothing for other characters than ASCII, like most English tokenizers.
+
+    A Chinese character is three bytes, and there are no walls around it: a longer vocabulary may have tokens of several.
+    """
+    return _with_template(_byte_pairs((text for text in texts if text.isascii()), walls=()))
+
+
+def _with_template(tokenizer: Any) -> Any:
     from transformers import PreTrainedTokenizerFast
 
     return PreTrainedTokenizerFast(
-        tokenizer_object=with_characters(_byte_pairs(text for text in texts if text.isascii()), alphabet),
+        tokenizer_object=tokenizer,
         pad_token=PAD,
         eos_token=END,
         bos_token=None,
@@ -88,13 +100,14 @@ def with_characters(tokenizer: Any, characters: str) -> Any:
     return Tokenizer.from_str(json.dumps(state))
 
 
-def _byte_pairs(texts: Iterable[str]) -> Any:
+def _byte_pairs(texts: Iterable[str], walls: tuple[str, ...] = (SINGLE_CHARACTERS,)) -> Any:
+    """Merges of ASCII texts; what a pattern of `walls` finds is never merged with what stands beside it."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(SINGLE_CHARACTERS), "isolated"),
+            *(pre_tokenizers.Split(Regex(wall), "isolated") for wall in walls),
             pre_tokenizers.Split(Regex(r"\d"), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
         ]

@@ -5,6 +5,9 @@ head on supervised tokens only; "strict"):
 
     6 N_layers + 6 N_head f + 12 L H D s/2        f: supervised share; L layers of H heads of D
 
+With `trainable` "embeddings" 4 N_layers: the gradient passes through the layers, but their weights get none; memory for gradients
+and optimizer is that of the token tables alone.
+
 Recomputing a share a of the layers executes a (2 N_layers + 4 L H D s/2) more. Memory per parameter is that of ZeRO (arXiv
 1910.02054, section 3), activations those of arXiv 2205.05198, section 4, without the attention matrix: 34 bytes x hidden size a
 token and layer at two bytes a number, and 2 bytes x hidden size where a layer is recomputed.
@@ -96,7 +99,7 @@ class Estimate(Frozen):
     tokens: int
     """Of one epoch, rows cut at `max_length`."""
     supervised_tokens: int
-    """Of them the assistant's."""
+    """Of them those with loss: the assistant's, and all of plain texts."""
     mean_tokens: float
     """Of a row."""
     longest: int
@@ -131,7 +134,7 @@ def estimate(base: Path, rows: Path, count: int, hyper: Hyper, *, sampled: int =
         ModelError: the tokenizer cannot be loaded.
         DataError: the base's config.json says nothing of its size, or a line is no row.
     """
-    shape, long = read_shape(base), lengths(base, rows, sampled)
+    shape, long = read_shape(base), lengths(base, rows, sampled, hyper.max_length)
     return estimated(shape, long, count, hyper, places(hyper))
 
 
@@ -139,21 +142,22 @@ def estimated(shape: Shape, long: Lengths, count: int, hyper: Hyper, where: tupl
     """The arithmetic of `estimate`; `where` are devices and how many of them."""
     tokens = [min(n, hyper.max_length) for n in long.tokens]
     spoken = [min(n, length) for n, length in zip(long.supervised, tokens, strict=True)]
-    scale = count / len(tokens)
+    scale = count / long.rows
     squares = sum(n * n for n in tokens)
-    strict = 6 * shape.layer_parameters * sum(tokens) + 6 * shape.head_parameters * sum(spoken)
+    each = 6 if hyper.trainable == "all" else 4
+    strict = each * shape.layer_parameters * sum(tokens) + 6 * shape.head_parameters * sum(spoken)
     strict += 6 * shape.layers * shape.attention * squares
     again = _recomputed(hyper, shape) * (2 * shape.layer_parameters * sum(tokens) + 2 * shape.layers * shape.attention * squares)
     passes = scale * hyper.epochs
     return Estimate(
         rows=count,
-        counted=len(tokens),
+        counted=long.rows,
         tokens=round(scale * sum(tokens)),
         supervised_tokens=round(scale * sum(spoken)),
         mean_tokens=round(sum(tokens) / len(tokens), 1),
         longest=max(long.tokens),
         cut=round(scale * sum(n > hyper.max_length for n in long.tokens)),
-        steps=steps(count, hyper),
+        steps=steps(round(scale * len(tokens)), hyper),
         trained_tokens=round(passes * sum(tokens)),
         parameters=shape.parameters,
         flops=passes * strict,
@@ -179,6 +183,7 @@ def memory(shape: Shape, hyper: Hyper, longest: int) -> Memory:
     """
     weights, gradients, optimizer = BYTES[hyper.precision]
     divided, processes = SHARDED[hyper.distributed], hyper.processes
+    learning = shape.parameters if hyper.trainable == "all" else shape.parameters - shape.layer_parameters
     tokens = max(min(longest, hyper.max_length), hyper.tokens_per_micro_step)
     number = 4 if hyper.precision == "fp32" else 2
     kept, again = 17 * number * shape.hidden, number * shape.hidden
@@ -187,8 +192,8 @@ def memory(shape: Shape, hyper: Hyper, longest: int) -> Memory:
     most = tokens * ((shape.layers - some) * kept + some * again + (kept if some else 0))
     return Memory(
         weights=shape.parameters * weights // (processes if divided >= 3 else 1),
-        gradients=shape.parameters * gradients // (processes if divided >= 2 else 1),
-        optimizer=shape.parameters * optimizer // (processes if divided >= 1 else 1),
+        gradients=learning * gradients // (processes if divided >= 2 else 1),
+        optimizer=learning * optimizer // (processes if divided >= 1 else 1),
         activations=most,
         activations_least=min(least, most),
         head=2 * 4 * min(tokens, HEAD_TOKENS) * shape.vocabulary,
@@ -258,6 +263,8 @@ def _notes(long: Lengths, count: int) -> tuple[str, ...]:
     found = []
     if not long.templated:
         found.append("the base has no chat template for these rows: its marks were taken as 4 tokens a turn")
-    if len(long.tokens) < count:
-        found.append(f"tokens of the first {len(long.tokens):,} rows; the others are taken to be like them")
+    if long.pieces > long.texts:
+        found.append(f"{long.texts:,} texts are cut into {long.pieces:,} rows; no token is lost")
+    if long.rows < count:
+        found.append(f"tokens of the first {long.rows:,} rows; the others are taken to be like them")
     return tuple(found)

@@ -1,4 +1,7 @@
-"""Rows × the base's tokenizer -> how long the rows are, in tokens."""
+"""Rows × the base's tokenizer -> how long the rows are, in tokens.
+
+A plain text is counted as the pieces that it is cut into: one row of a file may be several in training.
+"""
 
 from __future__ import annotations
 
@@ -8,34 +11,69 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.errors import ModelError
-from harness.training.rows import messages
+from harness.training.rows import entries
 
 SAMPLED: Final = 4096
 """Rows counted; of a longer file the first, in file order, which a mix has shuffled."""
 PER_TURN: Final = 4
 """Tokens taken for the marks of a turn where the base has no chat template."""
+AROUND: Final = 2
+"""Tokens before and behind a plain text."""
 
 
 @dataclass(frozen=True)
 class Lengths:
-    """Tokens of the counted rows."""
+    """Tokens of the counted rows, or of their pieces."""
 
     tokens: tuple[int, ...]
     supervised: tuple[int, ...]
-    """Of them the assistant's, which carry the loss."""
+    """Of them those that carry the loss: the assistant's, and all of a plain text."""
     templated: bool
-    """Whether the base's own chat template was applied."""
+    """Whether the base's own chat template was applied; True where there is no conversation."""
+    texts: int = 0
+    """Rows that are plain text."""
+    pieces: int = 0
+    """What they are cut into."""
+
+    @property
+    def rows(self) -> int:
+        """Rows of the file that were counted."""
+        return len(self.tokens) - self.pieces + self.texts
 
 
-def lengths(base: Path, rows: Path, sampled: int = SAMPLED) -> Lengths:
+def lengths(base: Path, rows: Path, sampled: int = SAMPLED, max_length: int | None = None) -> Lengths:
     """Count the tokens of the first rows.
+
+    Args:
+        base: folder of the model.
+        rows: JSONL of rows.
+        sampled: rows that are counted, at most.
+        max_length: tokens of a piece of plain text, at most; None: texts stay whole.
 
     Raises:
         ModelError: the tokenizer cannot be loaded.
         DataError: a line is no row.
     """
     tokenizer = _tokenizer(base)
-    talks = list(itertools.islice(messages(rows), sampled))
+    found = list(itertools.islice(entries(rows), sampled))
+    talks = [one for one in found if not isinstance(one, str)]
+    plain = [one for one in found if isinstance(one, str)]
+    counted = _of_talks(tokenizer, talks) if talks else Lengths((), (), True)
+    if not plain:
+        return counted
+    pieces = [piece for n in _count(tokenizer, plain) for piece in cut(n + AROUND, max_length)]
+    tokens, spoken = (*counted.tokens, *pieces), (*counted.supervised, *(piece - 1 for piece in pieces))
+    return Lengths(tokens, spoken, counted.templated, len(plain), len(pieces))
+
+
+def cut(tokens: int, max_length: int | None) -> list[int]:
+    """Tokens of the pieces of a plain text; each begins with the last token of the one before it."""
+    if max_length is None or tokens <= max_length:
+        return [tokens]
+    return [min(max_length, tokens - first) for first in range(0, tokens - 1, max_length - 1)]
+
+
+def _of_talks(tokenizer: Any, talks: list[list[dict[str, str]]]) -> Lengths:
     texts = _rendered(tokenizer, talks)
     tokens = _count(tokenizer, texts or ["\n".join(turn["content"] for turn in talk) for talk in talks])
     marks = [0 if texts else PER_TURN * len(talk) for talk in talks]

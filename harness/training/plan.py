@@ -14,7 +14,7 @@ from harness.schema import CheckpointStage, Frozen, Mix, Recipe
 from harness.training.bases import Base, find_base
 from harness.training.recipes import find_recipe, with_overrides
 from harness.training.rows import Rows, find_rows
-from harness.training.trainers import Trainer, check_honoured, find_trainer, options_for
+from harness.training.trainers import Trainer, check_honoured, check_rows_taken, find_trainer, options_for
 
 WORK: Final = "training"
 MODEL: Final = "model"
@@ -94,6 +94,7 @@ def plan(wanted: Wanted) -> Plan:
     options = options_for(trainer, wanted.options)
     root = (wanted.checkpoints or folders.checkpoints_dir()).expanduser().resolve()
     rows = find_rows(wanted.mix, folders.mixes_dir(wanted.mixes))
+    check_rows_taken(trainer, rows.count, rows.texts, rows.name)
     stage = _stage(wanted, rows)
     if wanted.name is not None:
         _check_name(wanted.name)

@@ -1,7 +1,8 @@
 """What `--mix` says -> the rows file, checked, and where it came from.
 
 A mix is a folder with `mix.json` and `rows.jsonl`; a bare `rows.jsonl` of one's own will do too, but then nothing is known of
-what asked for it.
+what asked for it. A line is a conversation, `{"messages": […]}`, of which the assistant's turns are learnt, or plain text,
+`{"text": "…"}`, all of which is.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ MAX_ROW: Final = 16 << 20
 """Bytes of one line."""
 _ROLES: Final = get_args(Role)
 
+Entry = list[dict[str, str]] | str
+"""A conversation or a plain text."""
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -37,6 +41,8 @@ class Rows:
     stage: TrainedStage | None
     diagnosis: str | None
     """Run whose diagnosis asked for the mix."""
+    texts: int = 0
+    """Rows that are plain text."""
 
     @property
     def name(self) -> str:
@@ -58,24 +64,33 @@ def find_rows(mix: str | Path | Mix, mixes: Path) -> Rows:
     path = _place(mix.id if isinstance(mix, Mix) else str(mix), mixes)
     manifest = path.parent / MANIFEST if path.name == ROWS else None
     known = _manifest(manifest) if manifest is not None and manifest.is_file() else None
-    count, digest = check(path)
+    count, digest, texts = checked(path)
     if known is not None and digest != known.rows_sha256:
         raise DataError(
             f"changed since mix '{known.id}' was made (sha256 {digest[:12]}…, made {known.rows_sha256[:12]}…)", file=path
         )
     if known is None:
-        return Rows(path, digest, count, None, None, None)
-    return Rows(path, digest, count, known.id, known.stage, known.diagnosis)
+        return Rows(path, digest, count, None, None, None, texts)
+    return Rows(path, digest, count, known.id, known.stage, known.diagnosis, texts)
 
 
-def messages(path: Path) -> Iterator[list[dict[str, str]]]:
-    """The conversations of a rows file, in order.
+def entries(path: Path) -> Iterator[Entry]:
+    """The rows of a file, in order: conversations, and plain texts.
 
     Raises:
         DataError: a line is no row.
     """
     for number, line in enumerate(_lines(path), start=1):
-        yield _conversation(line, path, number)
+        yield _entry(line, path, number)
+
+
+def messages(path: Path) -> Iterator[list[dict[str, str]]]:
+    """The conversations of a rows file, in order, without its plain texts.
+
+    Raises:
+        DataError: a line is no row.
+    """
+    return (one for one in entries(path) if not isinstance(one, str))
 
 
 def check(path: Path) -> tuple[int, str]:
@@ -84,13 +99,18 @@ def check(path: Path) -> tuple[int, str]:
     Raises:
         DataError: a line is no row, or there is none.
     """
-    digest, count = hashlib.sha256(), 0
+    return checked(path)[:2]
+
+
+def checked(path: Path) -> tuple[int, str, int]:
+    """As `check`, and the number of rows that are plain text."""
+    digest, count, texts = hashlib.sha256(), 0, 0
     for count, line in enumerate(_lines(path), start=1):
         digest.update(line)
-        _conversation(line, path, count)
+        texts += isinstance(_entry(line, path, count), str)
     if not count:
         raise DataError("holds no rows", file=path)
-    return count, digest.hexdigest()
+    return count, digest.hexdigest(), texts
 
 
 def _place(spec: str, mixes: Path) -> Path:
@@ -128,16 +148,25 @@ def _lines(path: Path) -> Iterator[bytes]:
         raise DataError(f"cannot be read ({error.strerror})", file=path) from None
 
 
-def _conversation(line: bytes, path: Path, number: int) -> list[dict[str, str]]:
+def _entry(line: bytes, path: Path, number: int) -> Entry:
     try:
-        turns = json.loads(line)["messages"]
-        found = [{"role": turn["role"], "content": turn["content"]} for turn in turns]
+        row = json.loads(line)
+        if "text" in row and "messages" not in row:
+            return _text(row["text"], path, number)
+        found = [{"role": turn["role"], "content": turn["content"]} for turn in row["messages"]]
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise DataError('not a row: {"messages": [{"role": …, "content": …}, …]}', file=path, line=number) from None
+        shapes = '{"messages": [{"role": …, "content": …}, …]} or {"text": …}'
+        raise DataError(f"not a row: {shapes}", file=path, line=number) from None
     wrong = _wrong(found)
     if wrong:
         raise DataError(wrong, file=path, line=number)
     return found
+
+
+def _text(said: Any, path: Path, number: int) -> str:
+    if not isinstance(said, str) or not said.strip():
+        raise DataError("text must be a text that is not empty", file=path, line=number)
+    return said
 
 
 def _wrong(turns: list[dict[str, Any]]) -> str | None:

@@ -65,6 +65,8 @@ class Trainer(Frozen):
     """Program and arguments, no shell; `{python}`, `{folder}` and `{recipe}` are filled in."""
     honours: tuple[str, ...] | Literal["all"]
     """Fields of Hyper it obeys."""
+    takes: tuple[Literal["messages", "text"], ...] = ("messages",)
+    """Rows that it can train on: conversations, plain text."""
     resumable: bool = False
     """Whether the same command goes on where a killed one stopped."""
     python: str | None = None
@@ -166,6 +168,27 @@ def check_honoured(trainer: Trainer, hyper: Hyper, explicit: Mapping[str, Any], 
             f"trainer '{trainer.name}' does not honour '{name}', which {whose} sets to {value}; "
             f"say --set {name}={json.dumps(usual)}, or use another trainer"
         )
+
+
+def check_rows_taken(trainer: Trainer, rows: int, texts: int, name: str) -> None:
+    """Refuse rows that the trainer cannot read.
+
+    Args:
+        trainer: who is to train.
+        rows: rows in all.
+        texts: of them plain text.
+        name: how the rows are called.
+
+    Raises:
+        UsageError: some are of a kind that it does not take.
+    """
+    for kind, there in (("text", texts), ("messages", rows - texts)):
+        if there and kind not in trainer.takes:
+            what = "plain text" if kind == "text" else "conversations"
+            raise UsageError(
+                f"trainer '{trainer.name}' takes no rows of {what}, and {there:,} of the {rows:,} rows of '{name}' are; "
+                "use another trainer (full_ft takes both)"
+            )
 
 
 def _descriptions(search: tuple[Path, ...]) -> Iterator[Path]:

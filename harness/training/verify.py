@@ -1,7 +1,8 @@
 """A delivered folder -> SHA-256 of its weights, once it is a whole model of the base's kind, with real numbers in it.
 
 A trainer's output is not trusted: no links, no pickles, no code; every tensor of the base in its shape (sharded trainers are
-known to save empty ones), all numbers finite; the base's tokens under their numbers, and its chat template.
+known to save empty ones), all numbers finite; the base's tokens under their numbers, and its chat template. Where only embeddings
+were to learn, every other tensor is the base's, bit for bit.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from harness.checkpoints import missing_parts
 from harness.errors import TrainerError
+from harness.training.frozen import check_frozen
 from harness.training.tensors import Tensor, alike, check_finite, read_tensors, sha256
 
 PICKLES: Final = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz", ".h5")
@@ -36,13 +38,14 @@ class Verified:
     """What a reader of its scores must know."""
 
 
-def verify(out: Path, base: Path, watch: Watch | None = None) -> Verified:
+def verify(out: Path, base: Path, watch: Watch | None = None, *, trainable: Literal["all", "embeddings"] = "all") -> Verified:
     """Check a delivered model and hash its weights.
 
     Args:
         out: the folder that was delivered.
         base: the folder it was trained from.
         watch: called while weights are read.
+        trainable: what was to learn.
 
     Raises:
         TrainerError: it is not a model, or not one of the base's kind; the message says what and where.
@@ -54,6 +57,8 @@ def verify(out: Path, base: Path, watch: Watch | None = None) -> Verified:
     found, was = read_tensors(out), read_tensors(base)
     _same_kind(out, found, was)
     _same_tokens(out, base)
+    if trainable == "embeddings":
+        check_frozen(out, base, found, was)
     notes = (*_of_template(out, base), *_of_learning(found, was))
     return Verified(_weights(found, watch), notes)
 

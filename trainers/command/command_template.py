@@ -88,14 +88,17 @@ def check_told(told: set[str], known: dict[str, Any], untold: list[str]) -> None
     strange = sorted(told - known.keys())
     if strange:
         raise Fault(f"there is nothing to fill in for {strange[0]}; there are: {', '.join(sorted(known))}")
-    wrong = sorted(set(untold) - DECIDING.keys() - {"all"})
+    wrong = sorted(set(untold) - DECIDING.keys() - {"all", "trainable"})
     if wrong:
         raise Fault(f"untold names {wrong[0]}, which is no field that must be told; there are: {', '.join(DECIDING)}")
     silent = [] if "all" in untold else [name for name, ways in DECIDING.items() if name not in untold and not ways & told]
+    if known.get("trainable", "all") != "all" and not {"trainable", "all"} & {*told, *untold}:
+        silent.append("trainable")
     if silent:
         raise Fault(
             f"the tool is not told {', '.join(silent)}: name them in the command or the config, e.g. "
-            f"{{{min(DECIDING[silent[0]])}}}, or say that they are fixed there with --option untold={','.join(silent)}"
+            f"{{{min(DECIDING.get(silent[0], silent[:1]))}}}, or say that they are fixed there with "
+            f"--option untold={','.join(silent)}"
         )
 
 

@@ -13,6 +13,9 @@ Bytes for each weight, n processes (m, v: Adam's moments):
     zero1-3    fp32         8 + 12/n, 4 + 16/n, 20/n
     fsdp2      any          16/n         fp32 weight, gradient, m, v; each layer gathered as it is needed
 
+A frozen weight (`trainable` "embeddings") takes its own bytes alone: 4 in fp32 and bf16-mixed, else 2; zero3 and fsdp2 share it
+out.
+
 Activations for each token of a pack, in elements of the compute type: a layer keeps 4 hidden + 2 query + 2 key-value + 3
 intermediate sizes for its backward pass (its input, both norms, q, k, v, attention's output, the residual, gate, up and their
 product), or its input alone if it is recomputed. The head holds the logits of one chunk (`ft_loss`) in fp32, bf16 and as their
@@ -29,6 +32,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from ft_freeze import tables
 from ft_recipe import Hyper
 
 HEAD_CHUNK: Final = 1 << 30
@@ -52,6 +56,8 @@ class Sizes:
     """Key-value heads x head size."""
     intermediate: int
     vocabulary: int
+    tables: int = 0
+    """Weights of input and output embeddings, a tied table once."""
 
 
 def sizes(config: Any) -> Sizes:
@@ -61,6 +67,7 @@ def sizes(config: Any) -> Sizes:
 
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
+    learning = tables(model)
     head = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     groups = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     return Sizes(
@@ -71,6 +78,7 @@ def sizes(config: Any) -> Sizes:
         key_value=groups * head,
         intermediate=getattr(config, "intermediate_size", None) or 4 * config.hidden_size,
         vocabulary=config.vocab_size,
+        tables=sum(parameter.numel() for name, parameter in model.named_parameters() if name in learning),
     )
 
 
@@ -84,11 +92,13 @@ def estimate(config: Any, hyper: Hyper) -> int:
 def total(size: Sizes, hyper: Hyper, layers: int, tokens: int, world: int | None = None) -> float:
     """Bytes on one device with `layers` layers recomputed and packs of `tokens` tokens."""
     n = world or hyper.processes
-    return size.weights * state_bytes(hyper, n) + activations(size, hyper, layers, tokens) + head(size, hyper, tokens)
+    learning = size.tables if hyper.trainable == "embeddings" else size.weights
+    state = learning * state_bytes(hyper, n) + (size.weights - learning) * frozen_bytes(hyper, n)
+    return state + activations(size, hyper, layers, tokens) + head(size, hyper, tokens)
 
 
 def state_bytes(hyper: Hyper, n: int) -> float:
-    """Bytes of weights, gradients and optimizer for each weight of the model; see the module."""
+    """Bytes of weights, gradients and optimizer for each weight that learns; see the module."""
     whole = 4 if hyper.precision == "fp32" else 2
     if hyper.distributed in {"none", "ddp"}:
         gradient = 4 if hyper.precision in {"fp32", "bf16-mixed"} else 2
@@ -99,6 +109,12 @@ def state_bytes(hyper: Hyper, n: int) -> float:
         "zero3": (whole + 16) / n,
         "fsdp2": 16 / n,
     }[hyper.distributed]
+
+
+def frozen_bytes(hyper: Hyper, n: int) -> float:
+    """Bytes of each weight that does not learn."""
+    whole = 4 if hyper.precision in {"fp32", "bf16-mixed"} or hyper.distributed == "fsdp2" else 2
+    return whole / n if hyper.distributed in {"zero3", "fsdp2"} else whole
 
 
 def activations(size: Sizes, hyper: Hyper, layers: int, tokens: int) -> float:

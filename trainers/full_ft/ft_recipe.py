@@ -55,6 +55,7 @@ class Hyper:
     keep_checkpoints: int
     allow_pure_bf16: bool
     trainable: Literal["all", "embeddings"] = "all"
+    """embeddings: see `ft_freeze`."""
 
     @property
     def zero_stage(self) -> int:
@@ -170,12 +171,22 @@ def deepspeed_options(recipe: Recipe) -> dict[str, Any]:
 def _row(line: str, file: str, number: int) -> dict[str, Any]:
     try:
         row = json.loads(line)
+        if "text" in row and "messages" not in row:
+            return _text_row(row, file, number)
         messages = row["messages"]
         good = bool(messages) and all(isinstance(m["role"], str) and isinstance(m["content"], str) for m in messages)
     except (ValueError, KeyError, TypeError) as error:
-        raise Fault("data", f'{file}:{number}: a row is {{"messages": [{{"role", "content"}}, …]}} ({error})') from None
+        raise Fault(
+            "data", f'{file}:{number}: a row is {{"messages": [{{"role", "content"}}, …]}} or {{"text": …}} ({error})'
+        ) from None
     if not good:
         raise Fault("data", f"{file}:{number}: messages must be a list of role and content, both texts")
+    return dict(row)
+
+
+def _text_row(row: dict[str, Any], file: str, number: int) -> dict[str, Any]:
+    if not isinstance(row["text"], str) or not row["text"].strip():
+        raise Fault("data", f"{file}:{number}: text must be a text that is not empty")
     return dict(row)
 
 

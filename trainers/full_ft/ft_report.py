@@ -7,6 +7,8 @@ FLOPs are counted strictly: what the loss needs and no more, whatever the machin
     per row of n tokens   12 L H D n(n + 1)/2   causal attention inside the row: q·k and p·v, forward and backward
     not counted           embedding lookups, norms, recomputed layers, the optimizer
 
+Of frozen layers 4 N_layers: the gradient passes through them, but no weight of theirs gets one.
+
 L layers, H query heads of size D. Papers often count 6 N per token and attention over the whole pack without the causal half;
 that reads 10-20% higher for the same speed. MFU is FLOPs / (seconds x processes x peak of one device).
 """
@@ -50,6 +52,8 @@ class Needed:
     """Weights of the output matrix, tied or not."""
     attention: int
     """Layers x query heads x head size."""
+    frozen: bool = False
+    """The layers do not learn."""
 
 
 def work_of(model: Any) -> Needed | None:
@@ -63,7 +67,9 @@ def work_of(model: Any) -> Needed | None:
     apart = {id(parameter) for module in (head, embedding) for parameter in module.parameters()}
     layers = sum(_size(p) for p in model.parameters() if id(p) not in apart and _dimensions(p) >= 2)
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    return Needed(layers, config.vocab_size * config.hidden_size, config.num_hidden_layers * config.num_attention_heads * size)
+    heads = config.num_hidden_layers * config.num_attention_heads * size
+    frozen = not any(p.requires_grad for p in model.parameters() if id(p) not in apart)
+    return Needed(layers, config.vocab_size * config.hidden_size, heads, frozen)
 
 
 def flops(needed: Needed, lengths: Iterable[int], supervised: int) -> float:
@@ -72,7 +78,8 @@ def flops(needed: Needed, lengths: Iterable[int], supervised: int) -> float:
     for length in lengths:
         tokens += length
         attended += length * (length + 1) // 2
-    return 6.0 * needed.layer_weights * tokens + 6.0 * needed.head_weights * supervised + 12.0 * needed.attention * attended
+    passes = 4.0 if needed.frozen else 6.0
+    return passes * needed.layer_weights * tokens + 6.0 * needed.head_weights * supervised + 12.0 * needed.attention * attended
 
 
 def peak_flops(device_name: str) -> float | None:

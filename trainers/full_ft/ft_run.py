@@ -20,6 +20,7 @@ import torch
 from ft_chat import Encoded, TemplateError, encode_all, end_of_turn
 from ft_engine import Setting, arguments, keep_fsdp, prepare_deepspeed, setting, sum_in_fp32
 from ft_fault import Fault, Stopped
+from ft_freeze import check_frozen, freeze, tables
 from ft_memory import free_memory, layers_to_recompute, sizes
 from ft_plan import Plan, make_plan
 from ft_recipe import Recipe, rows
@@ -27,6 +28,7 @@ from ft_recompute import layers_of
 from ft_report import Measured, Trained, peak_flops, peak_memory, report, work_of
 from ft_resume import Found, newest, recipe_digest, rows_digest
 from ft_session import ResumableTrainer, Session, largest, together
+from ft_text import encode_texts, ends
 from ft_trainer import shape
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, TrainingArguments
 from transformers.utils import logging
@@ -65,7 +67,7 @@ class Work:
     digests: tuple[str, str]
     """Of the recipe, and of the rows behind each step."""
     ends: tuple[int, ...]
-    """Tokens that end an answer, as the chat template writes them."""
+    """Tokens that end an answer, as the chat template writes them, or a text."""
 
     @property
     def lengths(self) -> list[int]:
@@ -102,10 +104,7 @@ def prepared(recipe: Recipe, here: Setting) -> Work:
         Fault: `template`, `data`.
     """
     tokenizer = AutoTokenizer.from_pretrained(recipe.base, local_files_only=True, trust_remote_code=False)
-    try:
-        encoded, counts = encode_all(tokenizer, [row["messages"] for row in rows(recipe)], here.hyper.max_length)
-    except TemplateError as error:
-        raise Fault("template", f"{recipe.base}: {error}") from None
+    encoded, counts, stops = _encoded(recipe, tokenizer, here.hyper.max_length)
     if not encoded:
         raise Fault("data", f"{recipe.rows}: no row has a token to learn within max_length {here.hyper.max_length} ({counts})")
     lengths = [len(row) for row in encoded]
@@ -120,7 +119,29 @@ def prepared(recipe: Recipe, here: Setting) -> Work:
         packing=here.hyper.packing,
     )
     digests = recipe_digest(recipe), rows_digest(plan, lengths)
-    return Work(recipe, here, plan, encoded, counts, world, newest(recipe.work_folder, *digests), digests, end_of_turn(tokenizer))
+    return Work(recipe, here, plan, encoded, counts, world, newest(recipe.work_folder, *digests), digests, stops)
+
+
+def _encoded(recipe: Recipe, tokenizer: Any, max_length: int) -> tuple[list[Encoded], dict[str, int], tuple[int, ...]]:
+    """Conversations, then plain texts; what was counted; the tokens that a trained model stops at."""
+    every = rows(recipe)
+    talks = [row["messages"] for row in every if "messages" in row]
+    texts = [row["text"] for row in every if "messages" not in row]
+    encoded: list[Encoded] = []
+    counts: dict[str, int] = {}
+    stops: tuple[int, ...] = ()
+    if talks:
+        try:
+            encoded, counts = encode_all(tokenizer, talks, max_length)
+            stops = end_of_turn(tokenizer)
+        except TemplateError as error:
+            raise Fault("template", f"{recipe.base}: {error}") from None
+    if texts:
+        pieces, counted = encode_texts(tokenizer, texts, max_length)
+        encoded += pieces
+        counts |= {name: counts.get(name, 0) + number for name, number in counted.items()}
+        stops = tuple(dict.fromkeys((*stops, ends(tokenizer)[1])))
+    return encoded, counts, stops
 
 
 def made(work: Work) -> tuple[ResumableTrainer, Session]:
@@ -141,6 +162,8 @@ def made(work: Work) -> tuple[ResumableTrainer, Session]:
     model = AutoModelForCausalLM.from_pretrained(
         recipe.base, dtype=getattr(torch, here.dtype), local_files_only=True, trust_remote_code=False
     )
+    if here.hyper.trainable == "embeddings":
+        freeze(model, Path(recipe.base))
     session = Session(recipe.work_folder, here.hyper, step_tokens(work), saves(work.plan, here.hyper.save_steps), mark)
     try:
         trainer = ResumableTrainer(
@@ -223,6 +246,8 @@ def put(work: Work, model: Any, state: dict[str, Any] | None) -> None:
     keys = [key for key in ("dtype", "torch_dtype") if key in said] or ["dtype"]
     _write(part / "config.json", said | dict.fromkeys(keys, work.here.kept))
     _write(part / "generation_config.json", _generation(part / "generation_config.json", work.ends))
+    if work.here.hyper.trainable == "embeddings":
+        check_frozen(part, base, tables(model), getattr(torch, work.here.kept))
     shutil.rmtree(out, ignore_errors=True)
     part.rename(out)
 
@@ -278,10 +303,18 @@ def _whole_state(trainer: ResumableTrainer) -> dict[str, Any] | None:
 
 
 def _last_word(work: Work, said: dict[str, Any]) -> None:
-    delivery = {"report": said, "versions": versions(work.here), "notes": list(work.here.notes)}
+    delivery = {"report": said, "versions": versions(work.here), "notes": [*work.here.notes, *_of_texts(work)]}
     part = work.recipe.work_folder / f"{DELIVERY}.part"
     _write(part, delivery)
     part.replace(work.recipe.work_folder / DELIVERY)
+
+
+def _of_texts(work: Work) -> list[str]:
+    """What became of plain texts."""
+    if not work.counts.get("cut"):
+        return []
+    texts, pieces, cut = (work.counts[name] for name in ("texts", "pieces", "cut"))
+    return [f"{cut} of {texts} texts are longer than {work.here.hyper.max_length} tokens: {pieces} pieces, none lost"]
 
 
 def versions(here: Setting) -> dict[str, str]:
