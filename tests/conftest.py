@@ -30,7 +30,7 @@ def _isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [n for n in os.environ if n.startswith(("HARNESS_", "OPENAI_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
-    for name in ("RUNS", "MIXES", "ADAPTATIONS", "GATES"):
+    for name in ("RUNS", "MIXES", "ADAPTATIONS", "GATES", "STUDIES"):
         monkeypatch.setenv(f"HARNESS_{name}", str(tmp_path / name.lower()))
 
 

@@ -57,7 +57,7 @@ def store(folder: Path, mix: Mix, lines: Iterable[bytes], dropped: Iterable[Drop
     write.make_folder(folder)
     write.drop_leftovers(folder)
     write.write_whole(folder / ROWS, lines)
-    write.write_whole(folder / DROPPED, [_dropped_line(one) for one in dropped])
+    write.write_whole(folder / DROPPED, dropped_lines(dropped))
     text = json.dumps(mix.model_dump(mode="json"), ensure_ascii=False, indent=1)
     write.write_whole(folder / MIX, [text.encode() + b"\n"])
 
@@ -105,6 +105,11 @@ def _parsed(noun: type[Noun], file: Path) -> Noun:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         raise DataError(f"is no {noun.__name__.lower()}: {where}: {first['msg']}", file=file) from None
+
+
+def dropped_lines(dropped: Iterable[Dropped]) -> list[bytes]:
+    """One line each, never with text of a benchmark."""
+    return [_dropped_line(one) for one in dropped]
 
 
 def _dropped_line(one: Dropped) -> bytes:

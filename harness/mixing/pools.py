@@ -22,7 +22,7 @@ from harness.data.hashing import content_hash
 from harness.demo import lessons
 from harness.demo.families import Item
 from harness.rows.contamination import BenchmarkItem, Hit, Index
-from harness.rows.formats import READERS
+from harness.rows.formats import READERS, Read
 from harness.rows.sources import family_or_part
 from harness.schema import Message, Source
 
@@ -152,8 +152,19 @@ class Sieve:
         return hit is None
 
 
-def file_pool(name: str, source: Source, path: Path, *, most: int, seed: int, sieve: Sieve) -> Pool:
+def file_pool(
+    name: str,
+    source: Source,
+    path: Path,
+    *,
+    most: int,
+    seed: int,
+    sieve: Sieve,
+    keep: Callable[[Read], bool] | None = None,
+) -> Pool:
     """The rows of a file, in an order that the seed gives; only `most` are kept in memory, all are counted.
+
+    With `keep`, rows of which it says no are passed over: they are none of this pool's.
 
     Raises:
         DataError: the file is not of its format; names the line.
@@ -164,7 +175,7 @@ def file_pool(name: str, source: Source, path: Path, *, most: int, seed: int, si
         for read in READERS[source.format](path):
             if read.trouble is not None:
                 sieve.drop(name, read.id, read.trouble)
-            else:
+            elif keep is None or keep(read):
                 yield None, Taught(read.messages, name, read.id)
 
     def staying() -> Iterator[Taught]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import partial
 
 from harness.catalog import Catalog
 from harness.demo import lessons
@@ -14,10 +15,13 @@ from harness.mixing.plan import Plan
 from harness.mixing.pools import HELD_OUT_BY, Dropped, Pool, Sieve, demo_pools, file_pool
 from harness.mixing.tagged import TAGGED, declared_pools, set_pools
 from harness.rows import benchmarks
+from harness.rows.formats import Read
 from harness.rows.sources import family_or_part, find, is_built_in
 from harness.schema import Culture
 
 Watch = Callable[[str, int, int], None]
+Keep = Callable[[str, Read], bool]
+"""(source, what was read) -> whether it may serve."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +49,21 @@ def take_stock(
     seed: int,
     sets: Sequence[TaggedSet] = (),
     watch: Watch | None = None,
+    keep: Keep | None = None,
+    untagged: Set[str] = frozenset(),
 ) -> Stocked:
     """Read the sources of a plan for a mix of at most `rows` rows, and compare them with the culture's tasks in the catalog.
+
+    Args:
+        culture: Its tasks and sources.
+        known: The catalog.
+        plan: Which sources.
+        rows: Of the mix, at most.
+        seed: Of the order in which rows are drawn.
+        sets: Data sets that stand in for sources.
+        watch: Called with (stage, done, total).
+        keep: Of files, only rows of which this says yes, given the source's name.
+        untagged: Sources all of whose rows serve, whatever they are tagged with.
 
     Raises:
         HarnessError: a benchmark, a source or a data set cannot be read.
@@ -54,7 +71,7 @@ def take_stock(
     measured = benchmarks.items(culture, known)
     items = measured.items
     sieve = Sieve(items, lessons.asked_keys() if any(item.generator == "demo" for item in items) else frozenset())
-    opened = _Opened(culture, plan, rows, seed, sieve)
+    opened = _Opened(culture, plan, rows, seed, sieve, keep, untagged)
     # Data sets first: of two rows that ask the same, the one that was curated stays.
     names = sorted(plan.sources, key=lambda name: (not is_data(name), name))
     for done, name in enumerate(names, 1):
@@ -69,8 +86,11 @@ def take_stock(
 class _Opened:
     """Pools, source by source."""
 
-    def __init__(self, culture: Culture, plan: Plan, rows: int, seed: int, sieve: Sieve) -> None:
+    def __init__(
+        self, culture: Culture, plan: Plan, rows: int, seed: int, sieve: Sieve, keep: Keep | None, untagged: Set[str]
+    ) -> None:
         self.culture, self.wanted, self.rows, self.seed, self.sieve = culture, plan.areas, rows, seed, sieve
+        self.keep, self.untagged = keep, untagged
         self.pools: dict[str, Pool] = {}
         self.sources: dict[str, dict[str, float]] = {}
         self.tagged: set[str] = set()
@@ -82,14 +102,21 @@ class _Opened:
             self._add_tagged(name, self._of_set(name, sets))
         elif is_built_in(name):
             self._add_demo(name)
-        elif self.culture.sources[name].format == TAGGED:
+        elif self.culture.sources[name].format == TAGGED and name not in self.untagged:
             file = find(self.culture, name)
-            found = declared_pools(name, file, self.wanted, most=self.rows, seed=self.seed, sieve=self.sieve)
+            found = declared_pools(
+                name, file, self.wanted, most=self.rows, seed=self.seed, sieve=self.sieve, keep=self._kept(name)
+            )
             self._add_tagged(name, found)
         else:
             file, source = find(self.culture, name), self.culture.sources[name]
-            self.pools[name] = file_pool(name, source, file, most=self.rows, seed=self.seed, sieve=self.sieve)
+            self.pools[name] = file_pool(
+                name, source, file, most=self.rows, seed=self.seed, sieve=self.sieve, keep=self._kept(name)
+            )
             self.sources[name] = {name: 1.0}
+
+    def _kept(self, name: str) -> Callable[[Read], bool] | None:
+        return None if self.keep is None else partial(self.keep, name)
 
     def _add_demo(self, name: str) -> None:
         shares = lessons.parts(family_or_part(name))

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from pathlib import Path
 from typing import Final
 
 from harness.mixing.datasets import TaggedSet
 from harness.mixing.pools import Pool, Sieve, Taught
 from harness.rows.dataset import read_rows as rows_of_set
-from harness.rows.formats import READERS
+from harness.rows.formats import READERS, Read
 from harness.schema import DataRow
 
 TAGGED: Final = "rows"
@@ -36,8 +36,19 @@ def set_pools(one: TaggedSet, wanted: Set[str], *, most: int, seed: int, sieve: 
     return _pools(one.name, marked, most, seed, sieve)
 
 
-def declared_pools(name: str, path: Path, wanted: Set[str], *, most: int, seed: int, sieve: Sieve) -> list[Pool]:
+def declared_pools(
+    name: str,
+    path: Path,
+    wanted: Set[str],
+    *,
+    most: int,
+    seed: int,
+    sieve: Sieve,
+    keep: Callable[[Read], bool] | None = None,
+) -> list[Pool]:
     """The rows of a declared file of rows that are tagged with something of `wanted`, or not tagged at all.
+
+    With `keep`, only those of which it says yes.
 
     Raises:
         DataError: the file is not of its format; names the line.
@@ -47,7 +58,7 @@ def declared_pools(name: str, path: Path, wanted: Set[str], *, most: int, seed: 
         for read in READERS[TAGGED](path):
             if read.trouble is not None:
                 sieve.drop(name, read.id, read.trouble)
-            elif read.row is not None:
+            elif read.row is not None and (keep is None or keep(read)):
                 yield _marked(read.row, wanted)
 
     return _pools(name, rows(), most, seed, sieve)

@@ -85,6 +85,8 @@ class StudyOutcome(Frozen):
     metric: str = "acc"
     dimensions: tuple[str, ...] = ()
     """Only these; empty: all."""
+    aggregation: Literal["micro", "macro"] = "micro"
+    """Mean over all items; or over the means of the dimensions, each counting alike."""
     ceiling: bool = False
     """Lower is better."""
     family: str = ""

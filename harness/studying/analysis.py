@@ -16,7 +16,7 @@ from typing import Final
 from harness.schema import Interval
 from harness.schema.study import ArmRun, ArmScore, ContrastResult, Study, StudyResult, TradeOff
 from harness.stats.multiple import holm
-from harness.stats.studies import ALPHA, CLAIM, Estimate, arm_interval, contrast, region
+from harness.stats.studies import ALPHA, CLAIM, Estimate, arm_interval, contrast, mean, region
 from harness.studying.cases import RULE, cases
 from harness.studying.contrasts import asked, hypothesis, kin, trade_offs
 from harness.studying.values import Measured, Reading, in_order, read
@@ -60,8 +60,8 @@ def analyse(study: Study, runs: Sequence[ArmRun], runs_dir: Path) -> StudyResult
 def _score(study: Study, arm: str, name: str, measured: Measured, fixed: frozenset[str]) -> ArmScore:
     """On the outcome's own scale: of a ceiling the complement of what is compared."""
     turned = study.outcomes[name].ceiling
-    values = [fmean(run) for run in measured.arms[arm]]
-    interval = arm_interval(measured.arms, arm, fixed)
+    values = [mean(run, measured.strata) for run in measured.arms[arm]]
+    interval = arm_interval(measured.arms, arm, fixed, measured.strata)
     if turned:
         values = [1 - value for value in values]
         interval = Interval(low=1 - interval.high, high=1 - interval.low, method=interval.method)
@@ -77,7 +77,8 @@ def _score(study: Study, arm: str, name: str, measured: Measured, fixed: frozens
 
 
 def _result(study: Study, name: str, outcome: str, weights: dict[str, float], factor: str, reading: Reading) -> ContrastResult:
-    found = contrast(reading.outcomes[outcome].arms, weights, reading.fixed, kin(study))
+    measured = reading.outcomes[outcome]
+    found = contrast(measured.arms, weights, reading.fixed, kin(study), strata=measured.strata)
     descriptive = _descriptive(found, weights, reading.fixed)
     return ContrastResult(
         name=name,
@@ -123,8 +124,8 @@ def _corrected(found: Sequence[ContrastResult]) -> Iterator[ContrastResult]:
 
 def _trade_offs(study: Study, reading: Reading) -> Iterator[TradeOff]:
     for name, weights, knowledge, safety in trade_offs(study):
-        x, y = reading.outcomes[knowledge].arms, reading.outcomes[safety].arms
-        found = region(x, y, weights, reading.fixed)
+        x, y = reading.outcomes[knowledge], reading.outcomes[safety]
+        found = region(x.arms, y.arms, weights, reading.fixed, (x.strata, y.strata))
         yield TradeOff(
             name=name,
             knowledge=knowledge,
@@ -156,6 +157,9 @@ def _notes(study: Study, ordered: dict[str, list[ArmRun]], reading: Reading) -> 
                 f"{name}: {measured.dropped:,} of {measured.dropped + kept:,} items have no value in some run (not judged, no "
                 "reply): left out of all runs"
             )
+        if measured.lost:
+            names = ", ".join(measured.lost)
+            yield f"{name}: no item of {names} has a value in every run: the macro average is over the other dimensions"
         if measured.repeated:
             yield f"{name}: {measured.repeated:,} items occur twice and count once"
     yield from _unequal(study, changed)

@@ -1,7 +1,8 @@
 """ArmRun* -> each outcome's values: arm -> training runs -> the same items, in one order, more being better.
 
 One run is in memory at a time. An item that some run has no value for (not judged, no reply) is left out of all of them, so that
-every arm is measured by the same items; how many there are is kept. An item that occurs twice counts once, by its mean.
+every arm is measured by the same items; how many there are is kept. An item that occurs twice counts once, by its mean; of a
+macro average once in each of its dimensions.
 """
 
 from __future__ import annotations
@@ -36,6 +37,10 @@ class Measured:
     """Items without a value in some run."""
     repeated: int
     """Items of the same content as another."""
+    strata: tuple[str, ...] = ()
+    """Dimension of each item, of a macro average."""
+    lost: tuple[str, ...] = ()
+    """Dimensions of a macro average that are left with no item."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,7 @@ def read(study: Study, runs: Sequence[ArmRun], runs_dir: Path) -> Reading:
     targets = {name: _target(outcome) for name, outcome in study.outcomes.items()}
     tasks = frozenset(task for target in targets.values() for task in known.leaves(target.benchmark))
     hashes: dict[Key, str] = {}
+    places: dict[Key, str] = {}
     first: RunRecord | None = None
     seen: list[_Seen] = []
     notes: dict[str, None] = {}
@@ -97,8 +103,8 @@ def read(study: Study, runs: Sequence[ArmRun], runs_dir: Path) -> Reading:
         opened = _opened(run.run, runs_dir, known)
         notes |= dict.fromkeys(_said(first or opened.record, opened.record, tasks))
         first = first or opened.record
-        seen.append(_Seen(run.arm, {name: _values(opened, target, hashes) for name, target in targets.items()}))
-    measured = {name: _measured(name, study.outcomes[name], seen, hashes) for name in targets}
+        seen.append(_Seen(run.arm, {name: _values(opened, target, hashes, places) for name, target in targets.items()}))
+    measured = {name: _measured(name, study.outcomes[name], seen, hashes, places) for name in targets}
     fixed = frozenset(arm for arm, its in ordered.items() if all(run.seed is None for run in its))
     return Reading(measured, fixed, tuple(notes))
 
@@ -129,20 +135,23 @@ def _said(first: RunRecord, record: RunRecord, tasks: frozenset[str]) -> list[st
     return found
 
 
-def _values(run: Run, target: Target, hashes: dict[Key, str]) -> dict[Key, float | None]:
-    """Task and id -> value of every sample that the target speaks of."""
+def _values(run: Run, target: Target, hashes: dict[Key, str], places: dict[Key, str]) -> dict[Key, float | None]:
+    """Task and id -> value of every sample that the target speaks of; notes the content and the dimension of each."""
     found: dict[Key, float | None] = {}
     for result in run.chosen(target):
         key = (result.task, result.sample.id)
         if hashes.setdefault(key, result.sample.hash) != result.sample.hash:
             raise NotComparable(f"sample {key[1]} of task {key[0]} is not the same in all runs: '{run.record.id}' has another")
+        places.setdefault(key, result.sample.dimension)
         found[key] = value_of(result, target)
     if not found:
         raise NotComparable(f"run '{run.record.id}' has no sample of '{target.name}'")
     return found
 
 
-def _measured(name: str, outcome: StudyOutcome, seen: Sequence[_Seen], hashes: Mapping[Key, str]) -> Measured:
+def _measured(
+    name: str, outcome: StudyOutcome, seen: Sequence[_Seen], hashes: Mapping[Key, str], places: Mapping[Key, str]
+) -> Measured:
     valued: dict[Key, int] = defaultdict(int)
     for one in seen:
         for key, value in one.values[name].items():
@@ -154,11 +163,14 @@ def _measured(name: str, outcome: StudyOutcome, seen: Sequence[_Seen], hashes: M
             f"outcome '{name}': no item of '{outcome.benchmark}' has a value of '{outcome.metric}' in every run"
             f" ({whole:,} have one in some; harness judge gives a run its verdicts)"
         )
-    units: dict[str, list[Key]] = defaultdict(list)
+    macro = outcome.aggregation == "macro"
+    units: dict[tuple[str, str], list[Key]] = defaultdict(list)
     for key in keys:
-        units[hashes[key]].append(key)
+        units[places[key] if macro else "", hashes[key]].append(key)
     arms: dict[str, list[list[float]]] = defaultdict(list)
     for one in seen:
         values = one.values[name]
         arms[one.arm].append([fmean(values[key] or 0.0 for key in group) for group in units.values()])
-    return Measured(dict(arms), sum(map(bool, valued.values())) - len(keys), len(keys) - len(units))
+    strata = tuple(place for place, _ in units) if macro else ()
+    lost = {places[key] for key, runs in valued.items() if runs}.difference(strata) if macro else ()
+    return Measured(dict(arms), sum(map(bool, valued.values())) - len(keys), len(keys) - len(units), strata, tuple(sorted(lost)))

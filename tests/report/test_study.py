@@ -110,3 +110,13 @@ def test_the_same_result_gives_the_same_bytes() -> None:
 
 def test_a_formula_names_weights_that_are_not_one() -> None:
     assert formula({"K": 0.5, "KS": 0.5, "S": -1.0}) == "0.5 K + 0.5 KS - S"
+
+
+def test_a_macro_average_says_so_where_its_numbers_stand() -> None:
+    plain = result()
+    own = plain.study.outcomes["knowledge"].model_copy(update={"aggregation": "macro"})
+    study = plain.study.model_copy(update={"outcomes": {**plain.study.outcomes, "knowledge": own}})
+    text = markdown(plain.model_copy(update={"study": study}))
+    assert len(re.findall(r"^### knowledge: .*, macro$", text, re.M)) == 2, "contrasts and scores"
+    assert "each counting alike (knowledge)" in text
+    assert "macro" not in markdown(plain).casefold()

@@ -10,7 +10,7 @@ import pytest
 
 from harness.stats.intervals import clopper_pearson
 from harness.stats.paired import Paired
-from harness.stats.studies import arm_interval, contrast, region
+from harness.stats.studies import arm_interval, contrast, mean, region
 
 numpy = pytest.importorskip("numpy")
 stats = pytest.importorskip("scipy.stats")
@@ -168,6 +168,98 @@ def test_an_ellipse_leans_where_what_a_run_gains_here_it_loses_there() -> None:
     assert found.covariance[1] < 0
     assert found.radius == pytest.approx(math.sqrt(2 * found.df / (found.df - 1) * stats.f.ppf(0.95, 2, found.df - 1)))
     assert found.radius > math.sqrt(stats.chi2.ppf(0.95, 2))
+
+
+# --- macro averages -----------------------------------------------------------------------------------------------------------
+
+STRATA = "aaaaaabbbc"
+
+
+def test_a_macro_average_is_the_mean_of_the_parts_means() -> None:
+    values = ARMS["K"][0]
+    parts = [[value for value, part in zip(values, STRATA, strict=True) if part == name] for name in "abc"]
+    assert mean(values, STRATA) == pytest.approx(numpy.mean([numpy.mean(its) for its in parts]))
+    found = contrast(ARMS, {"K": 1.0, "base": -1.0}, FIXED, strata=STRATA)
+    assert found.value == pytest.approx(numpy.mean([mean(run, STRATA) for run in ARMS["K"]]) - mean(ARMS["base"][0], STRATA))
+
+
+def test_its_mean_and_contrast_are_those_of_items_that_weigh_n_over_d_n_d() -> None:
+    weights = numpy.array([10 / (3 * STRATA.count(part)) for part in STRATA])
+    weighed = {arm: numpy.array(rows) * weights for arm, rows in ARMS.items()}
+    asked = {"K": 1.0, "S": -0.5, "base": -0.5}
+    assert contrast(ARMS, asked, FIXED, strata=STRATA).value == pytest.approx(contrast(weighed, asked, FIXED).value)
+
+
+def test_one_part_is_no_part_and_parts_of_one_size_and_one_mean_change_only_what_is_not_chance() -> None:
+    asked = {"K": 1.0, "S": -1.0}
+    assert contrast(ARMS, asked, strata="x" * 10) == contrast(ARMS, asked)
+    assert arm_interval(ARMS, "K", strata="x" * 10) == arm_interval(ARMS, "K")
+    apart = {"a": table("1" * 20 + "0" * 20), "b": table("0" * 40)}
+    strata = "x" * 20 + "y" * 20
+    assert contrast(apart, {"a": 1.0, "b": -1.0}, strata=strata).se < contrast(apart, {"a": 1.0, "b": -1.0}).se / 2
+
+
+def test_the_variance_of_a_macro_average_by_hand() -> None:
+    chance = numpy.random.default_rng(3)
+    k, s = ((chance.random((3, 12)) < rate).astype(float) for rate in (0.3, 0.6))
+    strata = [slice(0, 8), slice(8, 12)]
+    each = k.mean(0) - s.mean(0)
+    parts = [((each[its] - each[its].mean()) ** 2).sum() for its in strata]
+    items = (parts[0] / (8 * 7) + (parts[1] + 1) / (4 * 3)) / 4
+    means = [numpy.mean([one[:, its].mean(1) for its in strata], axis=0) for one in (k, s)]
+    runs = numpy.mean([its.var(ddof=1) for its in means]) * 2 / 3
+    rest = (
+        numpy.mean([sum(_residual(one[:, its]) / n for its, n in zip(strata, (8, 4), strict=True)) / 4 for one in (k, s)]) * 2 / 3
+    )
+    found = contrast({"K": k, "S": s}, {"K": 1.0, "S": -1.0}, strata="a" * 8 + "b" * 4)
+    assert found.se**2 == pytest.approx(items + max(0.0, runs - rest))
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.02])
+def test_macro_intervals_hold_the_truth_in_95_of_100_studies_and_those_of_equal_weights_do_not(spread: float) -> None:
+    chance = numpy.random.default_rng(7)
+    sizes, rates, gains = (150, 40, 15), (0.9, 0.5, 0.3), (0.0, 0.05, 0.2)
+    strata = numpy.repeat((0, 1, 2), sizes)
+    truth, base = numpy.mean(gains), numpy.mean(rates)
+    held = {"macro": 0, "micro": 0, "arm": 0}
+    for _ in range(400):
+        ease = chance.random(205)
+        own = {arm: numpy.where(chance.random(205) < 0.7, ease, chance.random(205)) for arm in "ab"}
+        arms = {}
+        for arm, plus in (("a", numpy.zeros(3)), ("b", numpy.array(gains))):
+            shift = spread * chance.standard_normal((3, 1))
+            said = numpy.where(chance.random((3, 205)) < 0.8, own[arm], chance.random((3, 205)))
+            arms[arm] = (said < (numpy.array(rates) + plus)[strata] + shift).astype(float)
+        asked = {"b": 1.0, "a": -1.0}
+        for name, how in (("macro", tuple(strata)), ("micro", ())):
+            found = contrast(arms, asked, strata=how)
+            held[name] += found.low <= truth <= found.high
+        alone = arm_interval(arms, "a", strata=tuple(strata))
+        held["arm"] += alone.low <= base <= alone.high
+    shares = {name: count / 400 for name, count in held.items()}
+    assert shares["macro"] >= 0.93, shares
+    assert shares["arm"] >= 0.93, shares
+    assert shares["micro"] < 0.9, "the other average is another number"
+
+
+def test_a_part_of_one_item_is_not_taken_for_one_without_spread() -> None:
+    found = contrast({"a": table("1" * 30), "b": table("1" * 29 + "0")}, {"a": 1.0, "b": -1.0}, strata="x" * 29 + "y")
+    assert found.value == pytest.approx(0.5)
+    assert found.p > 0.05
+
+
+def test_an_ellipse_of_macro_averages_stands_around_their_differences() -> None:
+    x = {"a": ARMS["K"], "base": ARMS["base"]}
+    y = {"a": [run[:6] for run in ARMS["S"]], "base": [ARMS["base"][0][:6]]}
+    found = region(x, y, {"a": 1.0, "base": -1.0}, FIXED, (STRATA, "aabbcc"))
+    sides = [contrast(one, {"a": 1.0, "base": -1.0}, FIXED, strata=its).value for one, its in ((x, STRATA), (y, "aabbcc"))]
+    assert found.centre == pytest.approx(sides)
+    assert found.covariance[0] != region(x, y, {"a": 1.0, "base": -1.0}, FIXED).covariance[0]
+
+
+def test_strata_that_are_not_one_for_each_item_are_refused() -> None:
+    with pytest.raises(ValueError, match="10 items and 3 parts"):
+        contrast(ARMS, {"K": 1.0, "S": -1.0}, strata="abc")
 
 
 @pytest.mark.parametrize(

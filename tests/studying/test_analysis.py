@@ -225,3 +225,45 @@ def test_runs_that_were_measured_otherwise_are_refused(tmp_path: Path, changes: 
     given = [one(tmp_path, "base", None, values), one(tmp_path, "K", 1, values, **changes)]
     with pytest.raises(NotComparable, match=said):
         analyse(asked_, given, tmp_path)
+
+
+# --- macro averages -----------------------------------------------------------------------------------------------------------
+
+
+def macro() -> Study:
+    asked_ = study()
+    outcomes = {**asked_.outcomes, "knowledge": asked_.outcomes["knowledge"].model_copy(update={"aggregation": "macro"})}
+    return asked_.model_copy(update={"outcomes": outcomes})
+
+
+def test_a_macro_outcome_is_the_mean_of_its_dimensions_in_scores_contrasts_and_trade_offs(
+    made: tuple[Path, list[ArmRun]], result: StudyResult
+) -> None:
+    found = analyse(macro(), made[1], made[0])
+    parts = []
+    for dimension in ("TU", "IE"):
+        alone = macro().outcomes["knowledge"].model_copy(update={"dimensions": (dimension,)})
+        parts.append(analyse(study().model_copy(update={"outcomes": {**study().outcomes, "knowledge": alone}}), made[1], made[0]))
+    for arm in PHASES:
+        assert mean(found, arm, "knowledge") == pytest.approx(fmean(mean(one, arm, "knowledge") for one in parts))
+        assert mean(found, arm, "harm") == mean(result, arm, "harm")
+    own, each = of(found, "order", "knowledge"), [of(one, "order", "knowledge").value for one in parts]
+    assert own.value == pytest.approx(fmean(each))
+    assert own.value != pytest.approx(of(result, "order", "knowledge").value), "60 and 40 items: the micro mean is another"
+    assert own.n == ITEMS["demo_tu"] + ITEMS["demo_ie"]
+    shift = next(one for one in found.trade_offs if one.name == "KS").centre[0]
+    assert shift == pytest.approx(mean(found, "KS", "knowledge") - mean(found, "base", "knowledge"))
+
+
+def test_a_dimension_that_is_left_with_no_item_is_named(tmp_path: Path) -> None:
+    asked_ = macro()
+    plain: dict[str, list[float | None]] = {task: [float(i % 2) for i in range(n)] for task, n in ITEMS.items()}
+    found = []
+    for arm in PHASES:
+        seeds: tuple[int | None, ...] = asked_.seeds if asked_.arms[arm].phases else (None,)
+        empty: dict[str, list[float | None]] = {**plain, "demo_ie": [None] * ITEMS["demo_ie"]}
+        found += [one(tmp_path, arm, seed, empty if arm == "mixed" else plain) for seed in seeds]
+    said = analyse(asked_, found, tmp_path)
+    assert mean(said, "K", "knowledge") == 0.5
+    note = next(one for one in said.notes if "macro average" in one)
+    assert note == "knowledge: no item of IE has a value in every run: the macro average is over the other dimensions"
