@@ -153,6 +153,8 @@ def legend(result: StudyResult) -> Iterator[Part]:
         "same'; °: fewer than three training runs an arm, no claim; †: the arms differ in another factor too.",
         "MDE80: the smallest true difference that so many runs and items with this spread show in 80 of 100 studies.",
     ]
+    if macro := [one_line(name, NAME) for name, one in result.study.outcomes.items() if one.aggregation == "macro"]:
+        lines.append(f"Macro: the mean of the dimensions' means, each counting alike ({', '.join(macro)}).")
     if result.trade_offs:
         lines.append("±: the ends of an ellipse that holds both changes with 95%; the spread between runs is that of all arms.")
     yield Lines(tuple(lines))
@@ -164,11 +166,12 @@ def pairs(result: StudyResult) -> list[tuple[str, str]]:
 
 
 def outcome_title(study: Study, name: str) -> str:
-    """`harm: demo_risk/DI HR, less is better`."""
+    """`harm: demo_risk/DI HR, macro, less is better`."""
     one = study.outcomes[name]
     where = one.benchmark + (f"/{'+'.join(one.dimensions)}" if one.dimensions else "")
     metric = TITLES.get(one.metric, one.metric.replace("_", " "))
-    return one_line(f"{name}: {where} {metric}{', less is better' if one.ceiling else ''}", 120)
+    how = ", macro" if one.aggregation == "macro" else ""
+    return one_line(f"{name}: {where} {metric}{how}{', less is better' if one.ceiling else ''}", 120)
 
 
 def percent(share: float) -> str:

@@ -22,12 +22,20 @@ spread four times as far makes 5% of errors 11%. The price: where all arms do sp
 effect of 3.3 points, 678 items, 3 runs). Runs that begin with the same training (`kin`) share a part of b: between arms of
 opposite sign it cancels and what is reckoned is too much; between arms of one sign it is reckoned with as if it were all of b.
 `python bench/studysim.py` measures all of this; `docs/studies.md` has its table.
+
+**Strata** (`aggregation = "macro"`): items lie in D fixed parts of n_d each, and a mean is the mean of the parts' means, as if an
+item weighed n/(D n_d). Parts are not drawn, so what differs between them is no chance of items (Cochran, Sampling Techniques, 3rd
+ed. 1977, 5.6), and that a run is better on one of them stays in S²:
+
+    items  I² = sum_d var_d(c_i)/n_d / D²                rest   v²/n becomes sum_d v_d²/n_d / D²
+
+With one part this is what stands above.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -45,6 +53,8 @@ ALPHA: Final = 0.05
 CLAIM: Final = 3
 """Training runs of an arm from which on a claim is made."""
 
+Strata = Sequence[Hashable]
+"""Part of each item, in the items' order; empty: all are of one."""
 Kin = Collection[tuple[str, str]]
 """Pairs of arms whose runs of one seed begin with the same training."""
 Runs = Literal["contrast", "all"]
@@ -85,8 +95,24 @@ class Region:
     runs: int
 
 
+def mean(values: Sequence[float], strata: Strata = ()) -> float:
+    """The mean of a run's values; with strata, of the parts' means.
+
+    Raises:
+        ValueError: there is no value, or `strata` is not one part for each.
+    """
+    import numpy as np
+
+    return _Parts(len(values), strata).mean(np.asarray(values, dtype=float))
+
+
 def contrast(
-    arms: Arms, weights: Mapping[str, float], fixed: Collection[str] = (), kin: Kin = (), runs: Runs = "contrast"
+    arms: Arms,
+    weights: Mapping[str, float],
+    fixed: Collection[str] = (),
+    kin: Kin = (),
+    runs: Runs = "contrast",
+    strata: Strata = (),
 ) -> Estimate:
     """The weighted sum with its standard error, interval, p and MDE80.
 
@@ -98,13 +124,15 @@ def contrast(
         fixed: arms that no seed changes (a base model): one run, and no spread between runs.
         kin: pairs of arms whose runs share a beginning.
         runs: whose runs tell the spread between runs.
+        strata: parts whose means are to count alike.
 
     Raises:
-        ValueError: an arm with weight is not there or has no run, or runs hold different numbers of items or none.
+        ValueError: an arm with weight is not there or has no run, runs hold different numbers of items or none, or `strata` is
+            not one part for each item.
     """
     from scipy.special import stdtr, stdtrit
 
-    spread = _Spread(arms, weights, fixed, kin, runs)
+    spread = _Spread(arms, weights, fixed, kin, runs, strata)
     se, df = math.sqrt(spread.items + spread.shift), spread.df
     return Estimate(
         value=spread.value,
@@ -120,29 +148,36 @@ def contrast(
     )
 
 
-def arm_interval(arms: Arms, arm: str, fixed: Collection[str] = ()) -> Interval:
+def arm_interval(arms: Arms, arm: str, fixed: Collection[str] = (), strata: Strata = ()) -> Interval:
     """95% interval of one arm's mean over training runs and items.
 
     Wilson's at the number of independent items that would have this standard error, value (1 - value) / SE², with Student's t for
     z (an effective sample size: Korn & Graubard, Survey Methodology 24, 1998, 193-201); where all values are equal,
-    Clopper-Pearson's of the items.
+    Clopper-Pearson's of the items. Items of D strata are at most as many as D² / sum 1/n_d of one.
 
     Raises:
         ValueError: as `contrast`.
     """
     from scipy.special import stdtrit
 
-    found = contrast(arms, {arm: 1.0}, fixed)
-    p, n = min(1.0, max(0.0, found.value)), float(found.n)
+    found = contrast(arms, {arm: 1.0}, fixed, strata=strata)
+    p, n = min(1.0, max(0.0, found.value)), _Parts(found.n, strata).size
     if p in (0.0, 1.0):
-        return clopper_pearson(round(p * found.n), found.n)
+        items = max(1, math.floor(n))
+        return clopper_pearson(round(p * items), items)
     z2, size = float(stdtrit(found.df, 1 - ALPHA / 2)) ** 2, max(1.0, min(n, p * (1 - p) / found.se**2))
     middle = (p + z2 / (2 * size)) / (1 + z2 / size)
     half = math.sqrt(z2 * (p * (1 - p) / size + z2 / (4 * size * size))) / (1 + z2 / size)
     return Interval(low=middle - half, high=middle + half, method="wilson, effective n")
 
 
-def region(one: Arms, other: Arms, weights: Mapping[str, float], fixed: Collection[str] = ()) -> Region:
+def region(
+    one: Arms,
+    other: Arms,
+    weights: Mapping[str, float],
+    fixed: Collection[str] = (),
+    strata: tuple[Strata, Strata] = ((), ()),
+) -> Region:
     """The same weighted sum of two outcomes that share no item, with the 95% ellipse of the two.
 
     Items of the two are independent, runs are not: a run that gained one may have lost the other, so the covariance of run means
@@ -155,6 +190,7 @@ def region(one: Arms, other: Arms, weights: Mapping[str, float], fixed: Collecti
         other: the same runs, y.
         weights: arm -> weight.
         fixed: arms that no seed changes.
+        strata: of x and of y.
 
     Raises:
         ValueError: as `contrast`, or the two have not the same runs.
@@ -164,7 +200,7 @@ def region(one: Arms, other: Arms, weights: Mapping[str, float], fixed: Collecti
 
     if {arm: len(runs) for arm, runs in one.items()} != {arm: len(runs) for arm, runs in other.items()}:
         raise ValueError("a region needs two outcomes of the same runs")
-    x, y = _Spread(one, weights, fixed, (), "all"), _Spread(other, weights, fixed, (), "all")
+    x, y = (_Spread(its, weights, fixed, (), "all", of) for its, of in zip((one, other), strata, strict=True))
     between = np.array([[x.between - x.rest, 0.0], [0.0, y.between - y.rest]])
     if x.moved:
         cross = sum(float(x.off[arm] @ y.off[arm]) for arm in x.off) / x.moved * x.share
@@ -181,10 +217,45 @@ def region(one: Arms, other: Arms, weights: Mapping[str, float], fixed: Collecti
     )
 
 
+class _Parts:
+    """Which items lie in which stratum."""
+
+    def __init__(self, n: int, strata: Strata) -> None:
+        import numpy as np
+
+        if not n or len(strata) not in (0, n):
+            raise ValueError(f"a mean needs items, and strata one part for each; got {n} items and {len(strata)} parts")
+        places: dict[Hashable, list[int]] = {}
+        for place, part in enumerate(strata or [None] * n):
+            places.setdefault(part, []).append(place)
+        self.places = [np.asarray(its) for its in places.values()]
+        self.smallest = min(self.places, key=len)
+        self.size = len(self.places) ** 2 / sum(1 / len(its) for its in self.places)
+        """Items of one stratum that tell as much, where all vary alike: n for one, or for all of one size."""
+
+    def mean(self, values: NDArray[Any]) -> float:
+        """Mean of the parts' means."""
+        return float(sum(values[its].mean() for its in self.places)) / len(self.places)
+
+    def means(self, table: NDArray[Any]) -> NDArray[Any]:
+        """Of each row."""
+        import numpy as np
+
+        return np.asarray(np.mean([table[:, its].mean(axis=1) for its in self.places], axis=0))
+
+
 class _Spread:
     """The parts of a weighted sum's variance, as the module's head names them."""
 
-    def __init__(self, arms: Arms, weights: Mapping[str, float], fixed: Collection[str], kin: Kin, runs: Runs) -> None:
+    def __init__(
+        self,
+        arms: Arms,
+        weights: Mapping[str, float],
+        fixed: Collection[str],
+        kin: Kin,
+        runs: Runs,
+        strata: Strata = (),
+    ) -> None:
         used = {arm: weight for arm, weight in weights.items() if weight}
         telling = [arm for arm in (used if runs == "contrast" else arms) if arm not in fixed]
         tables = {arm: _table(arms, arm) for arm in dict.fromkeys((*used, *telling))}
@@ -192,6 +263,7 @@ class _Spread:
         if len(sizes) != 1:
             raise ValueError(f"a contrast needs an arm with weight, and runs over the same items; got {sorted(sizes)} items")
         self.n = sizes.pop()
+        self.parts = _Parts(self.n, strata)
         changed = {arm: weight for arm, weight in used.items() if arm not in fixed}
         self.share = sum(weight * weight / len(tables[arm]) for arm, weight in changed.items())
         for one, other in kin:
@@ -206,21 +278,32 @@ class _Spread:
         """One item more, on which the largest weight goes the whole way, is reckoned with: what never differed still may.
 
         With it four items that all went one way are no proof (t = 1.79), as in an exact test of signs; where 100 of 400 differ
-        it is 1% of the variance.
+        it is 1% of the variance. Of strata it lies in the smallest, where an item weighs most. A stratum of one item shows no
+        spread of its own: its distance from the value stands for it.
         """
-        each = sum(weight * tables[arm].mean(axis=0) for arm, weight in used.items())
-        self.value = float(each.mean())
-        squares = float(((each - self.value) ** 2).sum()) + max(weight * weight for weight in used.values())
-        self.items = squares / (self.n * max(1, self.n - 1))
+        import numpy as np
+
+        each = np.asarray(sum(weight * tables[arm].mean(axis=0) for arm, weight in used.items()))
+        self.value = self.parts.mean(each)
+        self.items = self.known = 0.0
+        for its in self.parts.places:
+            values, free = each[its], max(1, len(its) - 1)
+            squares = float(((values - (values.mean() if len(its) > 1 else self.value)) ** 2).sum())
+            if its is self.parts.smallest:
+                squares += max(weight * weight for weight in used.values())
+            variance = squares / (len(its) * free) / len(self.parts.places) ** 2
+            self.items += variance
+            self.known += variance**2 / free
 
     def _runs(self, tables: Sequence[NDArray[Any]], names: Sequence[str]) -> None:
-        off = {name: table.mean(axis=1) - table.mean() for name, table in zip(names, tables, strict=True)}
+        means = {name: self.parts.means(table) for name, table in zip(names, tables, strict=True)}
+        off = {name: its - its.mean() for name, its in means.items()}
         self.off = {name: off[name] for name, table in zip(names, tables, strict=True) if len(table) > 1}
         self.moved = sum(len(values) - 1 for values in self.off.values())
         self.between = self.rest = 0.0
         if self.moved:
             self.between = sum(float(values @ values) for values in self.off.values()) / self.moved * self.share
-            self.rest = sum(map(_residual, tables)) / self.moved / self.n * self.share
+            self.rest = sum(_residual(table, self.parts) for table in tables) / self.moved * self.share
 
     @property
     def shift(self) -> float:
@@ -232,7 +315,7 @@ class _Spread:
         """Satterthwaite's; the runs' part counts whole, since what is taken off it is known far better."""
         total = self.items + self.shift
         between = self.between**2 / self.moved if self.moved else 0.0
-        return float(total**2 / (between + self.items**2 / max(1, self.n - 1)))
+        return float(total**2 / (between + self.known))
 
 
 def _table(arms: Arms, arm: str) -> NDArray[Any]:
@@ -246,7 +329,11 @@ def _table(arms: Arms, arm: str) -> NDArray[Any]:
     return np.asarray(rows, dtype=float)
 
 
-def _residual(table: NDArray[Any]) -> float:
-    """Sum over runs and items of squared run x item residuals, over n - 1: its expectation is (R - 1) times their variance."""
-    rest = table - table.mean(axis=1, keepdims=True) - table.mean(axis=0) + table.mean()
-    return float((rest * rest).sum() / max(1, table.shape[1] - 1))
+def _residual(table: NDArray[Any], parts: _Parts) -> float:
+    """Squared run x item residuals within strata: its expectation is (R - 1) times their part in a run's mean."""
+    found = 0.0
+    for its in parts.places:
+        part = table[:, its]
+        rest = part - part.mean(axis=1, keepdims=True) - part.mean(axis=0) + part.mean()
+        found += float((rest * rest).sum()) / max(1, len(its) - 1) / len(its)
+    return found / len(parts.places) ** 2
