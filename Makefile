@@ -9,6 +9,9 @@ SIZE ?= full
 TESTS ?=
 JOBS ?= 2
 
+# The tests of a file share models and runs that cost seconds each: in two processes they would be made twice.
+WHOLE_FILES := --dist loadfile --no-loadscope-reorder
+
 # Two torch threads on a busy machine with two cores are 5-15 times slower than one.
 export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
@@ -37,7 +40,7 @@ format: $(VENV)/.made  ## mend what can be mended without thinking
 	$(BIN)/ruff format .
 
 test: $(VENV)/.made  ## the tests; TESTS="tests/stats -k exact" for some, JOBS=1 for one process
-	$(OFFLINE) $(BIN)/python -m pytest -n $(JOBS) $(TESTS)
+	$(OFFLINE) $(BIN)/python -m pytest -n $(JOBS) $(WHOLE_FILES) $(TESTS)
 
 demo: $(VENV)/.made  ## the whole loop on models made on the spot, into ./demo; SIZE=small for the short one
 	$(OFFLINE) PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo.sh $(SIZE)

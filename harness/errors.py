@@ -89,7 +89,7 @@ class Refused(HarnessError):
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """`no task named 'a_evl'; did you mean a_eval? there are: …` for any registry of names."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    near = [one for one in names if one.casefold() == name.casefold()] or difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     hint = f" did you mean {' or '.join(near)}?" if near else ""
     shown = ", ".join(names[:SHOWN]) or "none"
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from harness.schema import KeyRef, SampleResult
+from harness.report.text import count, one_line
+from harness.schema import KeyRef, SampleResult, VerdictState
 
 if TYPE_CHECKING:
     from harness.judging.items import Judge
 
+_REASON: Final = 100
+"""Columns of a reason: it may hold what an endpoint said."""
 FLAGS = {
     "truncated_prompt": "prompts were longer than the model takes and lost their beginning",
     "cut_reasoning": "answers end inside their reasoning (raise max_gen_toks)",
@@ -32,7 +36,18 @@ def of_judge(judge: Judge | None, results: list[SampleResult]) -> tuple[str, ...
         left = sum(r.response.text is not None and "unjudged" in r.metrics and bool(r.metrics["unjudged"]) for r in results)
         unrated = (f"{left} replies without a reference are not rated: rules cannot, a model judge can",) if left else ()
         return ("judged by rules: indicative only; use --judge openai:MODEL for scores to rely on", *unrated)
-    return ()
+    return () if judge.indicative else _of_unjudged(results)
+
+
+def _of_unjudged(results: list[SampleResult]) -> tuple[str, ...]:
+    """Why a model judge's replies were no verdicts: the reason given most often."""
+    verdicts = (result.verdict for result in results if result.verdict is not None and result.verdict.rubric is not None)
+    reasons = Counter(one_line(one.reason, _REASON) or "no reason" for one in verdicts if one.state is VerdictState.UNJUDGED)
+    if not reasons:
+        return ()
+    most, n = min(reasons.items(), key=lambda item: (-item[1], item[0]))
+    often = "" if len(reasons) == 1 else f", most often ({n})"
+    return (f"{count(reasons.total(), 'reply', 'replies')} unjudged{often}: {most}",)
 
 
 def of_extent(limit: int | None, complete: bool) -> tuple[str, ...]:

@@ -202,12 +202,18 @@ def pairs(items: list[str] | None, option: str) -> dict[str, Any]:
 
 
 def rubrics(items: list[str] | None) -> dict[str, str]:
-    """`["belle=upstream"]` -> {"belle": "upstream"}; without a benchmark it is for all (''). A file becomes an absolute path."""
-    found = {}
+    """`["belle=upstream"]` -> {"belle": "upstream"}; without a benchmark it is for all (''). A file becomes an absolute path.
+
+    Raises:
+        UsageError: two rubrics for one benchmark.
+    """
+    found: dict[str, str] = {}
     for item in items or []:
-        name, equals, what = item.rpartition("=")
+        name, _, what = item.rpartition("=")
         is_file = what.endswith(".toml") or "/" in what or what.startswith("~")
-        found[name if equals else ""] = str(Path(what).expanduser().resolve()) if is_file else what
+        rubric = str(Path(what).expanduser().resolve()) if is_file else what
+        if found.setdefault(name, rubric) != rubric:
+            raise UsageError(f"--rubric names two rubrics for {name or 'all tasks'}: '{found[name]}' and '{rubric}'")
     return found
 
 

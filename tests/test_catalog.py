@@ -73,6 +73,8 @@ def test_a_task_inside_an_asked_group_is_not_asked_twice() -> None:
 def test_an_unknown_name_is_answered_with_near_matches() -> None:
     with pytest.raises(UsageError, match="no task or group named 'a_evl'; did you mean a_eval"):
         catalog.read().expand(["a_evl"])
+    with pytest.raises(UsageError, match="no task or group named 'BELLE'; did you mean belle[?] there are"):
+        catalog.read().expand(["BELLE"])
 
 
 def test_a_pattern_that_matches_nothing_is_an_error() -> None:

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from harness.runs import list_runs
+from tests.conftest import Cli
 
 
 def stored(runs: Path) -> int:
@@ -25,25 +26,21 @@ def stored(runs: Path) -> int:
         return 0
 
 
-def test_ctrl_c_loses_nothing_and_the_same_command_goes_on(tiny_model: Path, tmp_path: Path) -> None:
+def command(model: Path, runs: Path, *words: str) -> list[str]:
+    return ["eval", "-m", str(model), "--runs", str(runs), "--json", "--batch-size", "4", *words]
+
+
+def start(words: list[str]) -> subprocess.Popen[str]:
+    whole = [sys.executable, "-m", "harness", *words]
+    return subprocess.Popen(whole, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
+
+
+def test_ctrl_c_loses_nothing_and_the_same_command_goes_on(cli: Cli, tiny_model: Path, tmp_path: Path) -> None:
     runs = tmp_path / "runs"
-    words = [
-        sys.executable,
-        "-m",
-        "harness",
-        "eval",
-        "-m",
-        str(tiny_model),
-        "-t",
-        "demo_lr,demo_tp",
-        "--runs",
-        str(runs),
-        "--json",
-    ]
-    words += ["--gen", "max_gen_toks=16", "--batch-size", "4"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ) as process:
+    words = command(tiny_model, runs, "-t", "demo_lr,demo_tp", "--gen", "max_gen_toks=8")
+    with start(words) as process:
         deadline = time.monotonic() + 120
-        while stored(runs) < 40:
+        while stored(runs) < 16:
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -54,22 +51,23 @@ def test_ctrl_c_loses_nothing_and_the_same_command_goes_on(tiny_model: Path, tmp
     assert "Traceback" not in said
     assert [summary.state for summary in list_runs(runs)] == ["unfinished"]
     kept = stored(runs)
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
-    found = json.loads(done.stdout)
+    done = cli(*words)
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
     assert found["usage"]["generated"] <= 144 - kept
     assert found["complete"] is True
 
 
-def test_a_second_process_in_the_same_run_gets_one_line(tiny_model: Path, tmp_path: Path) -> None:
+def test_a_second_process_in_the_same_run_gets_one_line(cli: Cli, tiny_model: Path, tmp_path: Path) -> None:
     runs = tmp_path / "runs"
-    words = [sys.executable, "-m", "harness", "eval", "-m", str(tiny_model), "-t", "demo_skills", "--runs", str(runs), "--json"]
-    words += ["--gen", "max_gen_toks=32", "--batch-size", "2"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as first:
-        while stored(runs) < 4:
+    words = command(tiny_model, runs, "-t", "demo_skills", "--gen", "max_gen_toks=32")
+    with start(words) as first:
+        while not stored(runs):
             assert first.poll() is None
             time.sleep(0.02)
-        second = subprocess.run(words, capture_output=True, text=True, check=False)
+        first.send_signal(signal.SIGSTOP)
+        second = cli(*words)
         first.kill()
-    assert second.returncode == 2
-    assert f"{first.pid}" in second.stderr
-    assert "Traceback" not in second.stderr
+    assert second.code == 2
+    assert f"{first.pid}" in second.err
+    assert "Traceback" not in second.err

@@ -17,15 +17,12 @@ from tests.conftest import Cli
 TASKS = "demo,a_eval,belle,chisafetybench_v1,chisafetybench_v1_mcq_ll"
 
 
-def plain(model: Path, out: Path, data: Path) -> dict[str, Any]:
+def plain(model: Path, out: Path, data: Path, folder: str) -> dict[str, Any]:
     """Results of plain lm-eval."""
-    tasks_folder = subprocess.run(
-        [sys.executable, "-m", "harness", "tasks", "--path"], check=True, capture_output=True, text=True
-    )
     words = [
         "run",
         "--include_path",
-        tasks_folder.stdout.strip(),
+        folder,
         "--tasks",
         *TASKS.split(","),
         "--model",
@@ -33,7 +30,7 @@ def plain(model: Path, out: Path, data: Path) -> dict[str, Any]:
         "--device",
         "cpu",
     ]
-    words += ["--model_args", f"pretrained={model},dtype=float32", "--apply_chat_template", "--batch_size", "16", "--limit", "6"]
+    words += ["--model_args", f"pretrained={model},dtype=float32", "--apply_chat_template", "--batch_size", "16", "--limit", "3"]
     words += ["--gen_kwargs", "max_gen_toks=6", "--output_path", str(out), "--log_samples"]
     env = {**os.environ, "HARNESS_DATA": str(data), "TQDM_DISABLE": "1"}
     done = subprocess.run([sys.executable, "-m", "lm_eval", *words], env=env, capture_output=True, text=True, check=False)
@@ -45,7 +42,7 @@ def plain(model: Path, out: Path, data: Path) -> dict[str, Any]:
 def test_plain_lm_eval_and_harness_eval_agree(
     cli: Cli, tiny_model: Path, tmp_path: Path, benchmarks: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    theirs = plain(tiny_model, tmp_path / "plain", benchmarks)
+    theirs = plain(tiny_model, tmp_path / "plain", benchmarks, cli("tasks", "--path").out.strip())
     monkeypatch.setenv("HARNESS_DATA", str(benchmarks))
     done = cli(
         "eval",
@@ -54,7 +51,7 @@ def test_plain_lm_eval_and_harness_eval_agree(
         "-t",
         TASKS,
         "--limit",
-        "6",
+        "3",
         "--gen",
         "max_gen_toks=6",
         "--model-arg",

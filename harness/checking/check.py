@@ -88,6 +88,8 @@ def _read(folder: Path, findings: Findings) -> Culture | None:
         found, objections = culture.examine(folder, known=known)
     except HarnessError as error:
         findings.objection("tasks", culture.FILE, error)
+        for one in culture.broken(folder, (culture.FILE, culture.SOURCES)):
+            findings.objection("culture", culture.FILE, one)
         return None
     for objection in objections:
         findings.objection("culture", culture.FILE, objection)

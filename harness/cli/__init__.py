@@ -25,8 +25,8 @@ from harness.cli import (  # noqa: F401 - register their commands
     study,
     tasks,
     train,
-    vocabulary,
     vocab_warmup,
+    vocabulary,
 )
 from harness.cli.app import app, main
 

@@ -33,7 +33,8 @@ def _grams(text: str) -> dict[str, set[str]]:
             {run.lower()} if run.isascii() else {run[i : i + 2] for i in range(len(run) - 1)}
         )
     if is_arabic(text):
-        found["arabic"] = {one for one in arabic.WORD.findall(fold(text)) if not one.isascii()} - arabic.EMPTY
+        said = {one for one in arabic.WORD.findall(fold(text)) if not one.isascii()} - arabic.EMPTY
+        found["arabic"] = {arabic.ENDING.sub("", one.removeprefix("ال")) for one in said}
     return {script: pieces - words.EMPTY for script, pieces in found.items() if pieces - words.EMPTY}
 
 

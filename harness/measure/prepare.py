@@ -97,6 +97,8 @@ def check(asked: Asked, runs: Path) -> Checked:
     names = known.expand(asked.tasks)
     _refuse(known, names)
     check_rubrics(asked.rubrics, known, names)
+    if asked.rubrics and asked.judge == "none":
+        raise UsageError("--rubric says what a judge goes by, and --judge none asks none: --judge openai:MODEL, or no --rubric")
     judge = _judge(asked, runs)
     build(asked.model)
     return Checked(asked, known, names, judge, asked.fingerprint or fingerprint(asked.model))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final, Literal
 
 from harness.report.text import count, duration, interval_text, is_share, moment, number, one_line
@@ -108,12 +109,26 @@ def headline(record: RunRecord) -> tuple[str, ...]:
     lineage = f"{stage}{f' after {one_line(model.parent)}' if model.parent else ''}"
     commit = f" ({made.git_commit[:7]}{', changed' if made.git_dirty else ''})" if made.git_commit else ""
     tokens = f" · {record.tokens.prompt + record.tokens.completion:,} tokens" if record.tokens else ""
-    judge = f"judge {one_line(made.judge)}" if made.judge else "no judge"
+    judge = f"judge {one_line(made.judge)}{_chosen(record)}" if made.judge else "no judge"
     return (
         f"{model.backend} · {one_line(model.source)}{lineage}",
         f"run {one_line(record.id)}{f' · judged again from {one_line(record.parent)}' if record.parent else ''}",
         f"{moment(usage.started)} · {duration(usage.seconds)}{tokens} · {judge} · harness {one_line(made.harness)}{commit}",
     )
+
+
+def _chosen(record: RunRecord) -> str:
+    """` by rubric upstream`, where a run was judged by other rubrics than its tasks' own (`--rubric`).
+
+    The version of such a task reads `1.0@6b57e75b by NAME@4ea28a7e, …`; rubrics of one choice share the beginning of their name.
+    """
+    found = [version.partition(" by ")[2] for version in record.provenance.tasks.values()]
+    names = sorted({one.partition("@")[0] for chosen in found if chosen for one in chosen.split(", ")})
+    if not names:
+        return ""
+    alike = takewhile(lambda pair: pair[0] == pair[1], zip(names[0], names[-1], strict=False))
+    shared = "".join(one for one, _ in alike).rstrip("_")
+    return f" by rubric {one_line(shared or ', '.join(names), 60)}"
 
 
 def alarms(record: RunRecord) -> tuple[str, ...]:

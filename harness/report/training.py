@@ -54,8 +54,8 @@ def show_estimate(recipe: Recipe, parent: str, estimate: Estimate) -> Renderable
         ("parent", f"{parent}, {estimate.parameters:,} parameters"),
         ("rows", f"{estimate.rows:,} of {estimate.mean_tokens:,.0f} tokens on average, the longest {estimate.longest:,}"),
         ("cut", f"{count(estimate.cut, 'row')} longer than {recipe.hyper.max_length:,} tokens" if estimate.cut else None),
-        ("tokens", f"{estimate.tokens:,} an epoch, {estimate.supervised_tokens:,} of them the assistant's"),
-        ("steps", f"{estimate.steps:,} of {recipe.hyper.instances_per_step} rows: {estimate.trained_tokens:,} tokens"),
+        ("tokens", f"{estimate.tokens:,} an epoch, {estimate.supervised_tokens:,} of them with loss"),
+        ("steps", f"{estimate.steps:,} of {_rows_of_step(recipe, estimate)} rows: {estimate.trained_tokens:,} tokens"),
         ("trainer", recipe.trainer),
         ("recipe", f"{recipe.preset}: {hyper_line(recipe.hyper)}"),
         ("work", f"{_flops(estimate.flops)}; {_flops(estimate.flops_executed)} with what is recomputed"),
@@ -66,6 +66,13 @@ def show_estimate(recipe: Recipe, parent: str, estimate: Estimate) -> Renderable
     title = Text(one_line(recipe.name), style="bold")
     title.append(f"  {recipe.stage} stage, not trained: this is a dry run", style="not bold dim")
     return Group(title, facts, *_marked(estimate.notes))
+
+
+def _rows_of_step(recipe: Recipe, estimate: Estimate) -> str:
+    """What the recipe says, unless a step is whole packs of short rows."""
+    if recipe.hyper.packing != "dataset":
+        return str(recipe.hyper.instances_per_step)
+    return f"about {estimate.rows * recipe.hyper.epochs / estimate.steps:,.0f}"
 
 
 def trainer_table(trainers: Iterable[Trainer]) -> RenderableType:

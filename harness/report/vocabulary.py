@@ -203,6 +203,7 @@ def _costs(costs: Sequence[VocabularyCost]) -> tuple[tuple[str, ...], ...]:
         row("of all parameters", (_optional(one.parameters_share, ".2%") for one in costs)),
         row("operations a line, before", (_optional(one.flops_line_before, ".3g") for one in costs)),
         row("operations a line, after", (_optional(one.flops_line, ".3g") for one in costs)),
+        row("lines read that pay for one line of warm-up", (_optional(one.payback_lines, ",.1f") for one in costs)),
         row("a line costs the same at after/before", (_optional(one.breakeven_ratio, ".4f") for one in costs)),
     )
 

@@ -162,6 +162,8 @@ class VocabularyCost(Frozen):
     flops_line_before: float | None
     """Forward pass of one line: 2 x tokens x (parameters that are no embedding + output matrix)."""
     flops_line: float | None
+    payback_lines: float | None = None
+    """Lines read that save as many operations as one line of the warm-up takes; None where a line costs no less."""
     breakeven_ratio: float | None
     """Tokens after / before at which a line costs the same."""
     verdict: Literal["pays", "does not pay", "undecided"]

@@ -157,7 +157,7 @@ def estimated(shape: Shape, long: Lengths, count: int, hyper: Hyper, where: tupl
         mean_tokens=round(sum(tokens) / len(tokens), 1),
         longest=max(long.tokens),
         cut=round(scale * sum(n > hyper.max_length for n in long.tokens)),
-        steps=steps(round(scale * len(tokens)), hyper),
+        steps=_steps(round(scale * len(tokens)), round(scale * sum(tokens)), hyper),
         trained_tokens=round(passes * sum(tokens)),
         parameters=shape.parameters,
         flops=passes * strict,
@@ -171,6 +171,15 @@ def estimated(shape: Shape, long: Lengths, count: int, hyper: Hyper, where: tupl
 def steps(rows: int, hyper: Hyper) -> int:
     """Optimizer steps of all epochs; the last of an epoch may be smaller."""
     return max(1, math.ceil(math.ceil(rows / hyper.instances_per_step) * hyper.epochs))
+
+
+def _steps(rows: int, tokens: int, hyper: Hyper) -> int:
+    """As `steps`; of rows that are packed over the whole data set, a step is whole packs that hold about as many rows."""
+    if hyper.packing != "dataset":
+        return steps(rows, hyper)
+    packs = max(1, math.ceil(tokens / hyper.tokens_per_micro_step))
+    each = max(1, round(hyper.instances_per_step * packs / rows / hyper.processes)) * hyper.processes
+    return max(1, math.ceil(math.ceil(packs / each) * hyper.epochs))
 
 
 def memory(shape: Shape, hyper: Hyper, longest: int) -> Memory:

@@ -35,8 +35,7 @@ def culture_new(name: str, language: str, title: str | None = None, at: Path | N
     """
     if not NAME.fullmatch(name):
         raise UsageError(f"'{name}' is no name for a culture: small letters, digits and _, beginning with a letter, at most 40")
-    if language not in SCRIPTS:
-        raise unknown("language (ISO 639 code)", language, SCRIPTS)
+    _check_language(language)
     shown = " ".join((title or name).split())
     if len(shown) > LONGEST_TITLE or not shown.isprintable():
         raise UsageError(f"--title: at most {LONGEST_TITLE} characters on one line")
@@ -46,6 +45,15 @@ def culture_new(name: str, language: str, title: str | None = None, at: Path | N
     folder = (at or Path()).expanduser().resolve() / "tasks" / name
     making.write(made, folder)
     return folder
+
+
+def _check_language(language: str) -> None:
+    """One that somebody knows the script of; pt_br, zh-Hant are a language and more."""
+    if language in SCRIPTS:
+        return
+    if (alone := re.split(r"[-_]", language.lower())[0]) in SCRIPTS:
+        raise UsageError(f"--language '{language}' is more than a language (ISO 639 code); write '{alone}'")
+    raise unknown("language (ISO 639 code)", language, SCRIPTS)
 
 
 def _check_free(name: str) -> None:

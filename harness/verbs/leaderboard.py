@@ -148,8 +148,9 @@ def check(found: Sequence[Page], folder: Path, culture: str | None = None) -> No
 
 
 def held_here(run: Run, culture: Culture, known: catalog.Catalog) -> bool:
-    """Whether a run holds a benchmark of a culture whole."""
-    return any(name in culture.benchmarks for name in held_whole(run, culture, known))
+    """Whether a run holds a benchmark of a culture whole: one that it wants measured, or one in its folder (`belle`)."""
+    held = held_whole(run, culture, known)
+    return any(name in culture.benchmarks or known.find(name).path.is_relative_to(culture.folder) for name in held)
 
 
 def _page(file: Path, body: str, outside: tuple[str, str]) -> Page:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
 from harness.errors import UsageError
 from harness.runs.write import make_folder, naming, write_whole
@@ -14,6 +16,9 @@ from harness.vocabulary.extending import TOKENIZER, VOCABULARY, extend_tokenizer
 from harness.vocabulary.places import locate
 from harness.vocabulary.scripts import LETTERS
 from harness.vocabulary.tokenizers import load
+
+_SCRATCH: Final = ".tokenizer-"
+"""Begins the name of the folder in which a tokenizer is made."""
 
 
 def vocab_train(
@@ -47,14 +52,20 @@ def vocab_train(
     out = out.expanduser()
     if (out / VOCABULARY).is_file() and not force:
         raise UsageError(f"'{out}' holds a vocabulary already; --force makes it anew")
-    if out.exists() and not (out / VOCABULARY).is_file() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and not (out / VOCABULARY).is_file() and not _is_empty(out):
         raise UsageError(f"'{out}' is no vocabulary and not empty; name another folder")
     name, folder = locate(base)
     learnt = learning.learn(load(folder, name), texts.find(text), size, script, coverage, watch)
     make_folder(out)
-    with naming(out / VOCABULARY):
+    with naming(out / VOCABULARY), tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=out) as scratch:
+        extend_tokenizer(folder, learnt, Path(scratch) / TOKENIZER)
         (out / VOCABULARY).unlink(missing_ok=True)
         shutil.rmtree(out / TOKENIZER, ignore_errors=True)
-    extend_tokenizer(folder, learnt, out / TOKENIZER)
+        (Path(scratch) / TOKENIZER).rename(out / TOKENIZER)
     write_whole(out / VOCABULARY, [(learnt.model_dump_json(indent=2) + "\n").encode()])
     return learnt
+
+
+def _is_empty(folder: Path) -> bool:
+    """Whether it is a folder that holds nothing but what an interrupted run may have left."""
+    return folder.is_dir() and all(one.name.startswith(_SCRATCH) for one in folder.iterdir())

@@ -92,12 +92,12 @@ def check_fits(loaded: Loaded, vocabulary: Vocabulary, size: int | None = None) 
         raise UsageError(f"--size {size:,}: the vocabulary has {len(vocabulary.pieces):,} pieces")
     if vocabulary.kind != kind:
         raise DataError(f"a vocabulary of the kind {vocabulary.kind} does not fit '{loaded.name}', whose tokenizer is {kind}")
-    _refuse_clashes(loaded, vocabulary.pieces)
     if vocabulary.tokenizer_digest != loaded.digest:
         raise DataError(
             f"the vocabulary was trained for the tokenizer of '{vocabulary.base}' ({vocabulary.tokenizer_digest[:12]}), not for "
             f"that of '{loaded.name}' ({loaded.digest[:12]}); train one for it: harness vocab train --like {loaded.name}"
         )
+    _refuse_clashes(loaded, vocabulary.pieces)
     _refuse_loose_merges(loaded, vocabulary)
 
 

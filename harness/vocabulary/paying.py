@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -29,6 +30,7 @@ _EMBEDDINGS: Final = (
     "embed_out.weight",
     "word_embeddings.weight",
 )
+_OUTPUT: Final = ("lm_head.weight", "embed_out.weight")
 
 Verdict = Literal["pays", "does not pay", "undecided"]
 
@@ -57,7 +59,7 @@ def shape(folder: Path) -> Shape | None:
         return None
     context = next((config[key] for key in _CONTEXT if isinstance(config.get(key), int)), None)
     shapes = _shapes(folder)
-    tied = bool(config.get("tie_word_embeddings", config.get("model_type") in ("gpt2",)))
+    tied = bool(config.get("tie_word_embeddings", _is_tied(shapes, config)))
     return Shape(hidden, rows, tied, _parameters(shapes, tied) if shapes else None, context)
 
 
@@ -79,6 +81,7 @@ def cost(found: Fertility, place: int, base: Shape | None, pad_to: int) -> Vocab
         parameters_share=known.get("share"),
         flops_line_before=known.get("before"),
         flops_line=known.get("after"),
+        payback_lines=known.get("payback"),
         breakeven_ratio=known.get("breakeven"),
         verdict=verdict,
         why=why,
@@ -93,6 +96,9 @@ def _known(base: Shape, vocabulary: int, pad_to: int, before: float, after: floa
     table = base.rows * base.hidden
     body = base.parameters - table * (1 if base.tied else 2)
     old, longer = body + table, body + table + rows * base.hidden
+    saved = 2 * before * old - 2 * after * longer
+    # As harness.training.estimate has it: 4 operations a parameter that only passes the gradient on, 6 of the output matrix.
+    warmed = after * (4 * body + 6 * (longer - body))
     return {
         "rows": rows,
         "parameters": new,
@@ -100,6 +106,7 @@ def _known(base: Shape, vocabulary: int, pad_to: int, before: float, after: floa
         "before": 2 * before * old,
         "after": 2 * after * longer,
         "breakeven": old / longer,
+        "payback": warmed / saved if saved > 0 else None,
     }
 
 
@@ -116,15 +123,18 @@ def _verdict(ratio: float, interval: Interval | None, known: dict[str, Any]) -> 
     return "undecided", f"{said}, around the {100 * (1 - limit):.0f}% at which it begins to pay; measure more text"
 
 
+def _is_tied(shapes: Mapping[str, tuple[int, ...]], config: Mapping[str, Any]) -> bool:
+    """Whether no output matrix is stored: a config leaves out what its family has by default (Gemma's and GPT-2's are tied)."""
+    if not shapes:
+        return config.get("model_type") == "gpt2"
+    return not any(name.endswith(_OUTPUT) for name in shapes)
+
+
 def _parameters(shapes: dict[str, tuple[int, ...]], tied: bool) -> int:
     """Numbers in all tensors; an output matrix that is stored although it is the input's counts once."""
     total = 0
     for name, dimensions in shapes.items():
-        if (
-            tied
-            and name.endswith(("lm_head.weight", "embed_out.weight"))
-            and any(other != name and other.endswith(_EMBEDDINGS) for other in shapes)
-        ):
+        if tied and name.endswith(_OUTPUT) and any(other != name and other.endswith(_EMBEDDINGS) for other in shapes):
             continue
         total += math.prod(dimensions)
     return total

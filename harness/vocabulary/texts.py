@@ -91,7 +91,10 @@ def _find(spec: str) -> Text:
         families = _families(name)
         return Text(spec, f"demo@{lessons.VERSION}", lambda: _drawn(name, families))
     path = Path(spec).expanduser()
-    path = path / ROWS if path.is_dir() else path
+    if path.is_dir():
+        if not (path / ROWS).exists():
+            raise DataError(f"is a folder without {ROWS}, so no data set; name its files, each with --text", file=path)
+        path = path / ROWS
     if not path.is_file():
         raise DataError("not a plain file" if path.exists() else "no such file", file=path)
     return Text(str(path), digest(path), _reader(path))
@@ -119,7 +122,12 @@ def _reader(path: Path) -> Callable[[], Iterator[str]]:
     first = next((value for _, _, value in islice(salvage(path, {"text"}), 100) if not isinstance(value, Broken)), None)
     if isinstance(first, dict) and isinstance(first.get("text"), str):
         return lambda: _fields(path)
-    form = guess(path)
+    try:
+        form = guess(path)
+    except DataError as error:
+        if isinstance(first, dict):
+            raise DataError(f'{error}; or {{"text": …}}') from None
+        raise
     return lambda: ("\n".join(turn.content for turn in one.messages) for one in salvaged(form, path) if one.messages)
 
 

@@ -89,7 +89,10 @@ def warming(texts: Sequence[Text], root: Path) -> Warming:
     write_whole(folder / DROPPED, map(_dropped_line, dropped))
     rows = sum(text.lines for text in texts) - len(dropped)
     if not rows:
-        raise DataError(f"no line is left: all {len(dropped):,} repeat a benchmark", file=folder / DROPPED)
+        said_by = ", ".join(sorted({hit.benchmark for *_, hit in dropped}))
+        raise DataError(
+            f"no line is left: all {len(dropped):,} repeat a benchmark ({said_by})", file=", ".join(one.name for one in texts)
+        )
     said = {
         "text": [text.facts().model_dump(mode="json") for text in texts],
         "rows": rows,

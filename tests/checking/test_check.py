@@ -123,6 +123,29 @@ def test_broken_task_files_are_all_named(tmp_path: Path) -> None:
     assert {one.file for one in found.errors if one.topic == "tasks"} >= {"skills/vorto.yaml", "mcq/honesto.yaml"}
 
 
+def test_a_broken_culture_toml_is_named_beside_a_broken_task_file(tmp_path: Path) -> None:
+    folder = copied(tmp_path, "rompita")
+    (folder / "skills" / "vorto.yaml").write_text("task: [", "utf-8")
+    (folder / "culture.toml").write_text("name = = 1", "utf-8")
+    (folder / "sources.toml").write_text("[", "utf-8")
+    assert [one.file for one in check(str(folder)).errors] == ["culture.toml", "skills/vorto.yaml", "sources.toml"]
+
+
+def test_that_a_table_with_a_mistake_is_missed_elsewhere_is_no_second_mistake(tmp_path: Path) -> None:
+    folder = copied(tmp_path, "rompita")
+    edit(folder / "culture.toml", ('metric = "acc"', 'metrc = "acc"'), ("margin = 0.08", 'margin = "much"'))
+    edit(folder / "sources.toml", ('path = "rows/vorto.jsonl"\nformat = "alpaca"', 'path = "rows/vorto.jsonl"\nformat = "csv"'))
+    found = {one.what.partition(":")[0] for one in check(str(folder)).errors}
+    assert found == {"retained.demo_en.metrc", "retained.demo_en.margin", "vorto.format"}
+
+
+def test_a_source_that_is_declared_twice_is_an_error_too(tmp_path: Path) -> None:
+    folder = copied(tmp_path, "rompita")
+    with (folder / "culture.toml").open("a", encoding="utf-8") as file:
+        file.write('\n[sources.tempo]\npath = "x.jsonl"\nformat = "alpaca"\n')
+    assert [one.what for one in check(str(folder)).errors] == ["sources.tempo: sources.toml declares it too; leave one of them"]
+
+
 def test_policies_are_read_as_a_gate_would_read_them(tmp_path: Path) -> None:
     folder = copied(tmp_path, "rompita")
     edit(folder / "policies" / "contract.toml", ('metric = "rr_1"', 'metric = "rr_9"'))

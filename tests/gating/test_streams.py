@@ -94,7 +94,8 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_batches_in_random_order_give_what_a_whole_run_gives(cli: Cli, tiny_model: Path, tmp_path: Path) -> None:
-    run = run_of(tmp_path / "runs", cli("eval", "-m", str(tiny_model), "-t", "demo_tu,demo_mcq,demo_risk_di", *SMALL, "--json"))
+    short = ("--gen", "max_gen_toks=2", "--model-arg", "dtype=float32")
+    run = run_of(tmp_path / "runs", cli("eval", "-m", str(tiny_model), "-t", "demo_tu,demo_mcq,demo_risk_di", *short, "--json"))
     stream = live(run, str(tiny_model), model_args={"dtype": "float32"}, batch_size=1)
     assert stream.facts.provenance.model_dump(exclude={"packages"}) == run.record.provenance.model_dump(exclude={"packages"})
     found, expected = whole(run, stream, 100), same(run)

@@ -65,6 +65,14 @@ def test_the_head_says_what_was_asked_of_whom(full: RunRecord, render: Render) -
     assert head[3] == "2026-08-22 14:03 UTC · 64 s · 1,540 tokens · judge rules@1 · harness 0.1.0 (9a1c2de)"
 
 
+def test_the_head_names_a_rubric_that_was_chosen(render: Render) -> None:
+    chosen = {f"belle_{one}": f"1.0@6b57e75b by upstream_{one}@4ea28a7e" for one in ("extract", "rewrite")}
+    made = record("run", provenance=provenance(judge="openai:j", tasks={**chosen, "a_eval_tu": "1.0@6b57e75b"}))
+    assert "judge openai:j by rubric upstream ·" in render(console.show_run(made))
+    own = record("run", provenance=provenance(judge="openai:j", tasks={"belle_extract": "1.0@6b57e75b by mine@4ea28a7e"}))
+    assert "judge openai:j by rubric mine ·" in render(console.show_run(own))
+
+
 def test_notes_are_shown(full: RunRecord, render: Render) -> None:
     assert "· judged by rules: indicative only" in render(console.show_run(full))
 

@@ -79,6 +79,7 @@ def test_a_culture_whose_benchmarks_have_other_names_is_no_model_for_another(tmp
         (("demo2", "-l", "eo"), "culture 'demo2' is there already"),
         (("chisafetybench", "-l", "zh"), "'chisafetybench_v0' is a task or group already"),
         (("tea", "-l", "xx"), "no language (ISO 639 code) named 'xx'"),
+        (("tea", "-l", "pt_BR"), "--language 'pt_BR' is more than a language (ISO 639 code); write 'pt'"),
         (("tea", "-l", "ar", "--like", "demo3"), "no culture named 'demo3'; did you mean demo or demo2"),
         (("tea", "-l", "ar", "--title", "a" * 101), "--title: at most 100 characters on one line"),
     ],

@@ -193,7 +193,7 @@ def test_a_claim_is_made_of_groups_and_judged_on_the_other_half(world: World) ->
 @pytest.mark.parametrize("name", ["contract", "knowledge", "safety"])
 def test_the_policies_rule_on_a_run_of_the_benchmarks(world: World, name: str, tmp_path: Path) -> None:
     policy = policies.load(f"ar/{name}")
-    assert {rule.benchmark for rule in policy.rules} == {"arabicmmlu", "ar_risk", "ar_benign", *_RETAINED, *_MCQ[name]}
+    assert {rule.benchmark for rule in policy.rules} == {"arabicmmlu", "ar_safety_mcq", "ar_risk", "ar_benign", *_RETAINED}
     asked = [rule for rule in policy.rules if rule.benchmark not in _RETAINED]
     each = Rule(benchmark="arabicmmlu", metric="acc", each="dimension")
     own = tmp_path / "own.toml"
@@ -208,7 +208,6 @@ def test_the_policies_rule_on_a_run_of_the_benchmarks(world: World, name: str, t
 
 
 _RETAINED = {"mmlu", "gsm8k", "hellaswag", "arc_challenge", "ifeval"}
-_MCQ = {"contract": {"ar_safety_mcq"}, "knowledge": {"ar_safety_mcq"}, "safety": set()}
 
 
 def _table(rule: Rule) -> str:

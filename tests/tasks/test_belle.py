@@ -235,7 +235,7 @@ def test_a_run_is_shown_compared_gated_and_ranked(
     assert cli("gate", "--candidate", again, *sides).code == 0
     other = cli("gate", "--candidate", world.upstream.id, *sides)
     assert (other.code, "they differ in tasks" in other.err) == (3, True), other.err
-    added = cli("leaderboard", "--add", run, "--culture", "zh_cn", "--folder", str(tmp_path), *runs)
+    added = cli("leaderboard", "--add", run, "--folder", str(tmp_path), *runs)
     assert added.code == 0, added.err
     kept = json.loads((tmp_path / "zh_cn" / "tiny.json").read_text(encoding="utf-8"))
     assert list(kept["benchmarks"]) == ["belle"]
@@ -326,6 +326,7 @@ def test_a_choice_of_rubric_that_cannot_be_kept_is_one_line(short: Any, tmp_path
         (("-t", "a_eval", "--rubric", "a_eval=upstream"), "no rubric of a_eval named 'upstream'"),
         (("-t", "belle", "--rubric", "a_eval=upstream"), "no judged benchmark among the asked ones named 'a_eval'"),
         (("-t", "belle", "--rubric", str(tmp_path / "none.toml")), "there is no file"),
+        (("-t", "belle", "--rubric", "upstream", "--rubric", "own"), "two rubrics for all tasks: 'upstream' and 'own'"),
         (("-t", "belle_others", "--rubric", str(file)), "low < high"),
         (("-t", "belle_others", "--rubric", str(label)), "rubric 'mine' is of kind label, and this task needs one of score"),
     ):
@@ -333,6 +334,27 @@ def test_a_choice_of_rubric_that_cannot_be_kept_is_one_line(short: Any, tmp_path
         assert (done.code, message in done.err) == (2, True), done.err
         assert done.err.count("harness:") == 1
         assert "Traceback" not in done.err
+
+
+def test_a_rubric_without_a_judge_to_read_it_is_refused(cli: Cli, tiny_model: Path, benchmarks: Path) -> None:
+    done = cli("eval", "-m", str(tiny_model), "-t", "belle", "--judge", "none", "--rubric", "upstream")
+    assert (done.code, "--judge none asks none" in done.err) == (2, True), done.err
+
+
+def test_why_no_reply_of_a_judge_was_a_verdict_is_said_once(
+    cli: Cli, tiny_model: Path, benchmarks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of_100(body: dict[str, Any]) -> str:
+        said = json.loads(says(body))
+        return json.dumps({**said, "score": 80})
+
+    with serving(answer=of_100) as server:
+        monkeypatch.setenv("HARNESS_DATA", str(benchmarks))
+        monkeypatch.setenv("HARNESS_JUDGE_BASE_URL", server.base_url)
+        words = ("-m", str(tiny_model), "-t", "belle_others", "--limit", "2", "--gen", "max_gen_toks=2")
+        done = cli("eval", *words, "--judge", "openai:judge", "--json")
+    assert done.code == 3
+    assert "2 replies unjudged: the judge's score is none of the rubric's: 0 to 1" in json.loads(done.out)["notes"]
 
 
 def test_rules_rate_no_reply_without_a_reference_and_say_what_can(

@@ -76,6 +76,15 @@ def test_the_last_step_of_an_epoch_may_be_smaller() -> None:
     assert steps(1, Hyper(epochs=0.1)) == 1
 
 
+def test_a_step_of_rows_packed_over_the_data_set_is_whole_packs() -> None:
+    long = Lengths((16,) * 400, (15,) * 400, True)
+    packed = Hyper(instances_per_step=16, tokens_per_micro_step=1024, packing="dataset", epochs=2)
+    few = estimated(LLAMA, long, 400, packed, ())
+    assert few.steps == 2 * 7  # ceil(6,400 / 1,024) packs of 64 rows, one a step
+    assert estimated(LLAMA, long, 400, packed.model_copy(update={"instances_per_step": 128}), ()).steps == 2 * 4
+    assert estimated(LLAMA, long, 400, packed.model_copy(update={"packing": "step"}), ()).steps == 2 * 25
+
+
 def test_rows_are_cut_at_the_longest_length_and_counted() -> None:
     found = estimated(LLAMA, Lengths((10, 30), (5, 30), False), 20, Hyper(epochs=1, max_length=20), ())
     assert (found.tokens, found.supervised_tokens, found.cut, found.longest) == (300, 250, 10, 30)

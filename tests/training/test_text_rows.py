@@ -56,7 +56,7 @@ def test_a_long_text_counts_as_its_pieces_and_no_token_is_lost(mixed: Path, tiny
 
 
 def test_the_estimate_counts_steps_of_pieces(mixed: Path, tiny_model: Path) -> None:
-    hyper = with_overrides(find_recipe("demo-warmup").hyper, {"max_length": 50, "instances_per_step": 2})
+    hyper = with_overrides(find_recipe("demo-warmup").hyper, {"max_length": 50, "instances_per_step": 2, "packing": "step"})
     counted = lengths(tiny_model, mixed, max_length=50)
     found = estimate(tiny_model, mixed, 5, hyper)
     assert found.rows == found.counted == 5

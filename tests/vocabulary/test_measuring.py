@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
+from harness.errors import DataError, UsageError
 from harness.schema import Fertility, FertilityRow
+from harness.training.estimate import read_shape
 from harness.verbs.vocab_extend import vocab_extend
 from harness.verbs.vocab_measure import vocab_measure
 from harness.verbs.vocab_train import vocab_train
+from harness.vocabulary import texts
 from harness.vocabulary.paying import Shape, _known, _verdict, shape
 from harness.vocabulary.tokenizers import load
 from tests.conftest import Cli
@@ -118,9 +124,62 @@ def test_cost_is_the_arithmetic_of_the_shape(tiny_model: Path) -> None:
     assert known["rows"] == 50_048
     assert known["parameters"] == 2 * 50_048 * 4096
     assert known["breakeven"] == pytest.approx(0.9734, abs=1e-4)
+    assert known["payback"] == pytest.approx(
+        285 * (4 * 6_979_588_096 + 6 * 730_333_184) / 2 / (300 * 7_504_924_672 - 285 * 7_709_921_280)
+    )
+    assert _known(llama, 178_256, 64, 300.0, 299.0)["payback"] is None
     assert _verdict(0.95, None, known)[0] == "does not pay"
     assert _verdict(0.5, None, known)[0] == "pays"
     assert _verdict(0.72, None, {"breakeven": 0.7})[1].startswith("28.0% fewer tokens, and the longer output matrix")
+
+
+def test_operations_are_those_of_the_training_estimate(tiny_model: Path) -> None:
+    found, trained = shape(tiny_model), read_shape(tiny_model)
+    assert found is not None
+    known = _known(found, found.rows + 640, 64, 10.0, 5.0)
+    assert known["before"] == 2 * 10 * (trained.layer_parameters + trained.head_parameters)
+    assert known["after"] == 2 * 5 * (trained.layer_parameters + trained.head_parameters + 640 * trained.hidden)
+
+
+def test_a_config_that_does_not_say_whether_the_tables_are_tied_is_read_by_the_weights(tiny_model: Path, tmp_path: Path) -> None:
+    config = json.loads((tiny_model / "config.json").read_bytes())
+    config.pop("tie_word_embeddings", None)
+    (tmp_path / "config.json").write_text(json.dumps(config), "utf-8")
+    shutil.copy(tiny_model / "model.safetensors", tmp_path)
+    untied = shape(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    save_file({"model.embed_tokens.weight": np.zeros((64, 8), np.float32)}, tmp_path / "model.safetensors")
+    tied = shape(tmp_path)
+    assert untied is not None
+    assert tied is not None
+    assert (untied.tied, tied.tied) == (False, True)
+
+
+def test_a_vocabulary_of_another_base_is_named_as_such(tiny_model: Path, trained: Path, checkpoints: Path) -> None:
+    extended = checkpoints / "tiny-zh" / "model"
+    with pytest.raises(DataError, match="was trained for the tokenizer of"):
+        vocab_extend(str(extended), trained, "again", checkpoints=checkpoints)
+
+
+def test_what_is_no_text_says_what_would_be(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"is a folder without rows\.jsonl, so no data set; name its files"):
+        texts.find([tmp_path])
+    file = tmp_path / "x.jsonl"
+    file.write_text('{"foo": 1}\n', "utf-8")
+    with pytest.raises(DataError, match=r'x\.jsonl: its first record is of no format known here \(foo\).*; or \{"text": …\}'):
+        texts.find([file])
+
+
+def test_what_an_interrupted_training_left_is_no_obstacle_and_others_files_are(
+    tiny_model: Path, trained: Path, zh: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "left" / ".tokenizer-x").mkdir(parents=True)
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "notes.txt").write_text("mine", "utf-8")
+    vocab_train(str(tiny_model), [zh], 600, tmp_path / "left", script="han")
+    assert (tmp_path / "left" / "vocabulary.json").read_bytes() == (trained / "vocabulary.json").read_bytes()
+    with pytest.raises(UsageError, match="is no vocabulary and not empty"):
+        vocab_train(str(tiny_model), [zh], 600, tmp_path / "own", script="han", force=True)
 
 
 def test_lm_eval_and_transformers_load_the_checkpoint(checkpoints: Path, tiny_model: Path) -> None:
