@@ -272,7 +272,10 @@ def test_an_alias_may_be_an_endpoint() -> None:
         ("[m]", "[m] has no place; give exactly one of hub, path, checkpoint, endpoint"),
         ('[m]\nhub = "a/b"\npath = "c"', "[m] has hub and path at once"),
         ('[m]\nhub = "a/b"\nstag = "base"', "[m] stag: Extra inputs are not permitted; known are hub"),
-        ('[m]\nhub = "a/b"\nstage = "final"', "[m] stage: Input should be 'base', 'vocabulary', 'knowledge', 'safety' or 'mixed'"),
+        (
+            '[m]\nhub = "a/b"\nstage = "final"',
+            "[m] stage: Input should be 'base', 'vocabulary', 'knowledge', 'safety' or 'mixed'",
+        ),
         ('["a/b"]\nhub = "a/b"', "'a/b' cannot name a model"),
         ('[m]\nhub = "no id"', "'no id' is not a hub id"),
         ('[m]\nbuild = "os:abort"', "names code to run"),
