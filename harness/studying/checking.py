@@ -13,6 +13,7 @@ from harness.culture import dimensions_of, metrics_of
 from harness.errors import DataError, UsageError, unknown
 from harness.schema import Culture, Hyper
 from harness.schema.study import BASE_VOCABULARY, Study, StudyContrast, StudyData, StudyOutcome
+from harness.stats.aggregate import MACRO_END, is_alias
 from harness.studying.choices import hyper_of, measured
 from harness.studying.parts import check_interference, interference_notes
 from harness.studying.pools import check_pool
@@ -169,6 +170,9 @@ def _check_outcome(where: str, outcome: StudyOutcome, tasks: Iterable[str], know
     metrics = {metric for entry in entries for metric in metrics_of(entry)}
     if outcome.metric not in metrics:
         raise UsageError(f"{where}.metric: {unknown(f'metric of {outcome.benchmark}', outcome.metric, metrics)}")
+    if is_alias(outcome.metric):
+        plain = outcome.metric.removesuffix(MACRO_END)
+        raise DataError(f"{where}.metric: '{outcome.metric}' is lm-eval's copy; write metric = '{plain}', aggregation = 'macro'")
     dimensions = dimensions_of(entries)
     for dimension in outcome.dimensions:
         if dimensions and dimension not in dimensions:

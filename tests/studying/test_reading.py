@@ -108,6 +108,11 @@ WRONG = {
         'metric = "hrr"',
         "outcomes.harm.metric: no metric of demo_risk named 'hrr'; did you mean hr",
     ),
+    "a copy of a metric": (
+        'benchmark = "demo_en"',
+        'benchmark = "demo_en"\nmetric = "acc_macro"',
+        "outcomes.english.metric: 'acc_macro' is lm-eval's copy; write metric = 'acc', aggregation = 'macro'",
+    ),
     "an unknown dimension": (
         'dimensions = ["DI"]',
         'dimensions = ["D1"]',
