@@ -7,6 +7,7 @@ training runs of every arm in it; with fewer, numbers are shown and nothing is c
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -90,7 +91,7 @@ def _result(study: Study, name: str, outcome: str, weights: dict[str, float], fa
         se=found.se,
         df=found.df,
         n=found.n,
-        interval=Interval(low=found.low, high=found.high, method="t, runs and items" if found.repeated else "t, items"),
+        interval=_interval(found, weights),
         p=found.p,
         p_holm=found.p,
         mde80=min(1.0, found.mde80),
@@ -98,6 +99,13 @@ def _result(study: Study, name: str, outcome: str, weights: dict[str, float], fa
         descriptive=descriptive,
         verdict="descriptive" if descriptive else "not shown",
     )
+
+
+def _interval(found: Estimate, weights: dict[str, float]) -> Interval:
+    """Of the contrast, without what no shares 0-1 can come to."""
+    reach = math.fsum(abs(weight) for weight in weights.values()) / 2
+    method = "t, runs and items" if found.repeated else "t, items"
+    return Interval(low=max(-reach, found.low), high=min(reach, found.high), method=method)
 
 
 def _descriptive(found: Estimate, weights: dict[str, float], fixed: frozenset[str]) -> bool:

@@ -14,7 +14,7 @@ from harness.schema.study import ArmRun, ContrastResult, Study, StudyResult
 from harness.stats.multiple import holm
 from harness.studying.analysis import analyse
 from harness.studying.contrasts import asked, kin
-from tests.studying.made import ITEMS, PHASES, one, runs, study
+from tests.studying.made import HARM, ITEMS, PHASES, one, runs, study
 
 NAMED = ("safety's effect on knowledge", "knowledge's effect on safety", "interaction", "order", "phasing")
 
@@ -267,3 +267,12 @@ def test_a_dimension_that_is_left_with_no_item_is_named(tmp_path: Path) -> None:
     assert mean(said, "K", "knowledge") == 0.5
     note = next(one for one in said.notes if "macro average" in one)
     assert note == "knowledge: no item of IE has a value in every run: the macro average is over the other dimensions"
+
+
+def test_no_interval_says_more_than_values_of_0_to_1_allow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(HARM, "SK", 0.993)
+    monkeypatch.setitem(HARM, "KS", 0.007)
+    order = of(analyse(study(), runs(tmp_path, study()), tmp_path), "order", "harm")
+    assert order.value < 1
+    assert order.interval.high == 1
+    assert order.value + 2 * order.se > 1
