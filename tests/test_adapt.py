@@ -137,7 +137,7 @@ def test_the_plan_of_the_zh_cn_culture_is_that_of_the_paper(cli: Cli) -> None:
     ("words", "says"),
     [
         (("--model", "openai:gpt", "--culture", "demo", "--trainer", "noop"), "needs its server"),
-        (("--model", "demo-en-small", "--culture", "dmo"), "did you mean demo?"),
+        (("--model", "demo-en-small", "--culture", "dmo"), "did you mean demo or demo2?"),
         (("--model", "demo-en-small", "--culture", "demo", "--set", "knowlege.epochs=1"), "no stage in --set named 'knowlege'"),
         (("--model", "demo-en-small", "--culture", "demo", "--rows", "safety=few"), "'few' is no whole number"),
         (("--model", "demo-en-small", "--culture", "demo", "--replay", "demo_en"), "takes [STAGE.]KEY=VALUE"),

@@ -56,7 +56,7 @@ def test_a_trained_checkpoint_is_read_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"stage": "last"}, r"is no checkpoint \(stage: Input should be 'knowledge' or 'safety'\)"),
+        ({"stage": "last"}, r"is no checkpoint \(stage: Input should be 'vocabulary', 'knowledge', 'safety' or 'mixed'\)"),
         ({"extra": 1}, r"is no checkpoint \(extra: Extra inputs are not permitted\)"),
         ({"schema_version": "harness.checkpoint/9"}, "has schema_version 'harness.checkpoint/9'"),
         ({"path": "../../etc"}, "path '../../etc' leads out of its folder"),
