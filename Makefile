@@ -23,7 +23,7 @@ RECENT = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 OFFLINE := HF_HUB_OFFLINE=1 HF_DATASETS_OFFLINE=1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv check format test test-vllm venv-vllm demo bench clean
+.PHONY: help venv check format test test-long test-vllm venv-vllm demo bench clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ format: $(VENV)/.made  ## mend what can be mended without thinking
 
 test: $(VENV)/.made  ## the tests; TESTS="tests/stats -k exact" for some, JOBS=1 for one process
 	$(OFFLINE) $(BIN)/python -m pytest -n $(JOBS) $(WHOLE_FILES) $(TESTS)
+
+test-long: $(VENV)/.made  ## those that take tens of seconds each: whole runs, real trainings in several processes
+	$(OFFLINE) $(BIN)/python -m pytest -n $(JOBS) $(WHOLE_FILES) -m "long and not slow" $(TESTS)
 
 demo: $(VENV)/.made  ## the whole loop on models made on the spot, into ./demo; SIZE=small for the short one
 	$(OFFLINE) PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo.sh $(SIZE)

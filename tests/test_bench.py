@@ -29,6 +29,7 @@ def bench(script: str, *words: str) -> str:
     return done.stdout
 
 
+@pytest.mark.long
 def test_the_cpu_bench_trains_every_way_and_prints_its_bars() -> None:
     said = bench("training.py", "--quick")
     for label in ("padded to the longest", "group_by_length", "batch 1 x 8", "flattening", "TRL SFTTrainer", "full_ft"):
@@ -37,6 +38,7 @@ def test_the_cpu_bench_trains_every_way_and_prints_its_bars() -> None:
         assert bar in said, said
 
 
+@pytest.mark.long
 def test_the_gpu_bench_runs_small_on_a_cpu() -> None:
     said = bench("h200.py", "--tiny", "--cpu", "--only", "checks,ours,single,profile")
     assert "leak between documents: 0 " in said

@@ -21,6 +21,8 @@ from harness.schema import RunRecord
 from tests.conftest import Cli
 from tests.loopback import Loopback, at_rate
 
+pytestmark = pytest.mark.long
+
 TASKS = "a_eval,chisafetybench_v0,chisafetybench_v1"
 FAULTS = ("500", "429", "503", "garbage", "half_json", "empty", "other_language", "no_choices", "400")
 

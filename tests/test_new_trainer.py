@@ -13,6 +13,8 @@ from tests.conftest import Cli
 from tests.tiny import LESSONS
 from tests.training.standins import write_rows
 
+pytestmark = pytest.mark.long
+
 DOC = Path(__file__).parent.parent / "docs" / "new-trainer.md"
 
 

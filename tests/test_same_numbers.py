@@ -14,6 +14,8 @@ import pytest
 from harness.errors import EXIT_INCOMPLETE
 from tests.conftest import Cli
 
+pytestmark = pytest.mark.long
+
 TASKS = "demo,a_eval,belle,chisafetybench_v1,chisafetybench_v1_mcq_ll"
 
 

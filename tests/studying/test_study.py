@@ -18,6 +18,8 @@ from tests.processes import within
 from tests.studying.written import written
 from tests.training.standins import make
 
+pytestmark = pytest.mark.long
+
 STUDY = """
 name = "small"
 culture = "demo"

@@ -21,6 +21,8 @@ from tests.conftest import Cli
 from tests.tiny import LESSONS, make_tiny
 from tests.trainers.job import Job
 
+pytestmark = pytest.mark.long
+
 FOLDER = Path(__file__).parents[2] / "trainers" / "trl"
 CHAT = [[{"role": "user", "content": question}, {"role": "assistant", "content": answer}] for question, answer in LESSONS]
 QUICK = Hyper(epochs=2, instances_per_step=6, learning_rate=2e-3, max_length=64, precision="fp32")

@@ -18,6 +18,8 @@ import pytest
 from tests.processes import alive, group, within
 from tests.trainers.full_ft.made import Done, Job, difference, job, kill_group, reach, start, train, train_here, workers
 
+pytestmark = pytest.mark.long
+
 pytest.importorskip("deepspeed")
 ft_fault: Any = pytest.importorskip("ft_fault")
 

@@ -160,6 +160,7 @@ def test_recomputed_layers_change_nothing(tmp_path: Path, tiny_model: Path, sing
     assert difference(made.out, single[0].out) == 0.0
 
 
+@pytest.mark.long
 def test_two_processes_of_ddp_train_what_one_does(single: tuple[Job, Done], tmp_path: Path, tiny_model: Path) -> None:
     made = job(tmp_path, tiny_model, distributed="ddp", processes=2)
     done = train(made)
