@@ -11,8 +11,12 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from harness.runs import list_runs
 from tests.conftest import Cli
+
+pytestmark = pytest.mark.long
 
 
 def stored(runs: Path) -> int:

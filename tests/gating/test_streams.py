@@ -93,6 +93,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return stock.copies(tmp_path / "data")
 
 
+@pytest.mark.long
 def test_batches_in_random_order_give_what_a_whole_run_gives(cli: Cli, tiny_model: Path, tmp_path: Path) -> None:
     short = ("--gen", "max_gen_toks=2", "--model-arg", "dtype=float32")
     run = run_of(tmp_path / "runs", cli("eval", "-m", str(tiny_model), "-t", "demo_tu,demo_mcq,demo_risk_di", *short, "--json"))
@@ -256,6 +257,7 @@ def stored(runs: Path, without: int = 0) -> int:
         return 0
 
 
+@pytest.mark.long
 def test_an_interrupted_gate_goes_on_and_asks_nothing_twice(cli: Cli, loopback: Start, tmp_path: Path) -> None:
     """Neither side knows a thing, so that no gain is proven and all 96 items are asked."""
     runs = tmp_path / "runs"
@@ -290,6 +292,7 @@ def test_an_interrupted_gate_goes_on_and_asks_nothing_twice(cli: Cli, loopback: 
     assert len(server.requests) - before == 96 - kept + 96
 
 
+@pytest.mark.long
 def test_a_killed_gate_is_in_nobodys_way_and_two_at_once_are_not_let_in(cli: Cli, loopback: Start, tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     (tmp_path / "p.toml").write_text('[[rules]]\nbenchmark = "demo_tu"\nmetric = "acc"\nquestion = "gain"\n')
